@@ -1,0 +1,18 @@
+export * from './ids.js';
+export * from './epoch.js';
+export * from './functions.js';
+export * from './type-graph.js';
+export * from './records.js';
+export * from './keys.js';
+export * from './histogram.js';
+export * from './errors.js';
+export * from './release.js';
+export * as agent from './generated/mitosis/v1/agent.js';
+export * as autoscaler from './generated/mitosis/v1/autoscaler.js';
+export * as common from './generated/mitosis/v1/common.js';
+export * as composer from './generated/mitosis/v1/composer.js';
+export * as health from './generated/mitosis/v1/health.js';
+export * as management from './generated/mitosis/v1/management.js';
+export * as monitor from './generated/mitosis/v1/monitor.js';
+export * as placer from './generated/mitosis/v1/placer.js';
+export * as router from './generated/mitosis/v1/router.js';

@@ -1,0 +1,52 @@
+/**
+ * Where each record lies, relative to the level's prefix `mitosis/<level>/`. The only place that spells keys.
+ */
+import type { FunctionName } from './functions.js';
+import type { LevelId } from './ids.js';
+
+/** Store prefix of a level; a store address is (cluster, prefix), so levels may share a cluster. */
+export const levelPrefix = (level: LevelId): string => `mitosis/${level}/`;
+
+export const PREFIXES = {
+  spec: 'spec/',
+  bindings: 'bindings/',
+  children: 'children/',
+  targets: 'targets/',
+  objective: 'objective/',
+  sites: 'sites/',
+  placements: 'placements/',
+  instances: 'instances/',
+  endpoints: 'endpoints/',
+  listeners: 'listeners/',
+  childEntries: 'children-entries/',
+  routes: 'routes/',
+  acks: 'acks/',
+  members: 'members/',
+  election: 'election/',
+  control: 'control/',
+  decisions: 'decisions/',
+} as const;
+
+export const KEYS = {
+  level: 'level',
+  spec: 'spec/current',
+  override: (component: string): string => `${PREFIXES.spec}overrides/${component}`,
+  binding: (component: string): string => PREFIXES.bindings + component,
+  child: (component: string): string => PREFIXES.children + component,
+  target: (component: string): string => PREFIXES.targets + component,
+  objective: `${PREFIXES.objective}level`,
+  site: (site: string): string => PREFIXES.sites + site,
+  placement: (component: string): string => PREFIXES.placements + component,
+  instance: (id: string): string => PREFIXES.instances + id,
+  endpoints: (component: string): string => PREFIXES.endpoints + component,
+  listeners: (site: string): string => PREFIXES.listeners + site,
+  childEntry: (component: string): string => PREFIXES.childEntries + component,
+  route: (component: string): string => PREFIXES.routes + component,
+  ack: (replica: string): string => PREFIXES.acks + replica,
+  member: (replica: string): string => PREFIXES.members + replica,
+  candidate: (fn: FunctionName, replica: string): string => `${PREFIXES.election}${fn}/${replica}`,
+  candidates: (fn: FunctionName): string => `${PREFIXES.election}${fn}/`,
+  control: (fn: FunctionName): string => PREFIXES.control + fn,
+  decision: (fn: FunctionName, id: string): string => `${PREFIXES.decisions}${fn}/${id}`,
+  decisions: (fn: FunctionName): string => `${PREFIXES.decisions}${fn}/`,
+} as const;

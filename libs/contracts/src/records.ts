@@ -1,0 +1,270 @@
+/**
+ * What lies in a level's etcd: one type per key family. Each family has one writing function (ARCHITECTURE.md,
+ * "one writer per fact"); only its leader writes, fenced. Values are JSON with a version `v`.
+ */
+import type { Epoch } from './generated/mitosis/v1/common.js';
+import type { FunctionName } from './functions.js';
+import type { ComponentName, DecisionId, InstanceId, LevelId, ReplicaId, SiteId } from './ids.js';
+import type { TypeGraph } from './type-graph.js';
+
+/** `spec/current` — composer */
+export interface SpecRecord {
+  readonly v: 1;
+  readonly generation: number;
+  readonly phase: 'operating' | 'disposing' | 'disposed';
+  readonly typeGraph: TypeGraph;
+  readonly appliedAtMs: number;
+}
+
+/** `spec/overrides/<component>` — composer */
+export interface OverrideRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly count: number;
+  /** 0: until removed. */
+  readonly expiresAtMs: number;
+  readonly reason: string;
+}
+
+/** `bindings/<component>` — composer. Weights sum to 1; the active alternative has the largest. */
+export interface BindingRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly active: string;
+  readonly split: readonly BindingTarget[];
+  readonly sinceMs: number;
+  readonly reason: string;
+  readonly decision: DecisionId;
+}
+
+export interface BindingTarget {
+  /** Name of the alternative. */
+  readonly alternative: string;
+  readonly target:
+    | { readonly kind: 'url'; readonly url: string }
+    | { readonly kind: 'component'; readonly component: ComponentName };
+  readonly weight: number;
+}
+
+/** `children/<component>` — composer. Health births what is wanted here; the incarnation only rises. */
+export interface ChildRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly level: LevelId;
+  readonly incarnation: number;
+  readonly wanted: 'operating' | 'disposed';
+  /** gRPC addresses at which the child's managers were last seen; the parent dials these. */
+  readonly managers: readonly string[];
+  /** Generation of the parent's spec the child's type graph was last applied from; 0: not yet. */
+  readonly appliedDigest: string;
+}
+
+/** `targets/<component>` — autoscaler */
+export interface TargetRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly count: number;
+  readonly generation: number;
+  readonly atMs: number;
+  readonly reason: string;
+  readonly decision: DecisionId;
+}
+
+/** `objective/level` — autoscaler: the share the parent handed down. */
+export interface ObjectiveRecord {
+  readonly v: 1;
+  readonly p95Ms: number;
+  readonly errorRatio: number;
+  readonly atMs: number;
+}
+
+/** `sites/<site>` — placer */
+export interface SiteRecord {
+  readonly v: 1;
+  readonly site: SiteId;
+  readonly driver: 'process' | 'docker';
+  readonly agent: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly zone: string;
+  readonly pricePerCpuHour: number;
+}
+
+/** `placements/<component>` — placer; answers the target with this modification revision. */
+export interface PlacementRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly targetRevision: number;
+  /** How many instances on each site; sums to the target's count when everything fits. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly unplaced: number;
+  readonly reason: string;
+  readonly decision: DecisionId;
+}
+
+export type InstancePhase =
+  /** committed; the agent is being told, or has been */
+  | 'starting'
+  /** the process runs, not yet healthy */
+  | 'running'
+  /** healthy: in the endpoints */
+  | 'ready'
+  /** out of the endpoints; waiting for the routers' acknowledgements */
+  | 'draining'
+  /** drained: the agent may stop it (irreversible) */
+  | 'stopping'
+  /** a run-once instance that ended with 0 */
+  | 'completed'
+  /** ended or never came up; kept while its back-off and its place in the record matter */
+  | 'failed';
+
+/** `instances/<id>` — health */
+export interface InstanceRecord {
+  readonly v: 1;
+  readonly id: InstanceId;
+  readonly component: ComponentName;
+  readonly class: 'application' | 'management';
+  readonly version: string;
+  readonly site: SiteId;
+  readonly phase: InstancePhase;
+  readonly sinceMs: number;
+  readonly createdAtMs: number;
+  /** Where it listens, by port name; empty until the agent told. */
+  readonly host: string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly exitCode: number | null;
+  readonly reason: string;
+  readonly decision: DecisionId;
+}
+
+/** `endpoints/<component>` — health. Empty list: known to have none. */
+export interface EndpointsRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface Endpoint {
+  readonly instance: InstanceId;
+  readonly host: string;
+  readonly ports: Readonly<Record<string, number>>;
+  /** `draining`: no new request; the router acknowledges when the last has ended. */
+  readonly state: 'ready' | 'draining';
+  readonly readySinceMs: number;
+}
+
+/** `listeners/<site>` — health: the sockets this site's agent holds; addresses never change while told to an instance. */
+export interface ListenersRecord {
+  readonly v: 1;
+  readonly site: SiteId;
+  readonly listeners: readonly ListenerRecord[];
+}
+
+export interface ListenerRecord {
+  /** `<component>/<port>` for internal ones, `<component>/<port>@<host>:<port>` for published ones. */
+  readonly name: string;
+  readonly component: ComponentName;
+  readonly port: string;
+  readonly protocol: 'http' | 'tcp';
+  readonly host: string;
+  readonly number: number;
+  readonly published: boolean;
+}
+
+/** `children-entries/<component>` — router: the entry endpoints of a child level, as its router leader told. */
+export interface ChildEntryRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly ready: boolean;
+  readonly endpoints: readonly { readonly port: string; readonly host: string; readonly number: number }[];
+}
+
+/** `routes/<component>` — router leader: ejections agreed over all replicas (those with `until` in the past are void). */
+export interface RouteRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly ejected: readonly { readonly target: string; readonly untilMs: number; readonly reason: string }[];
+}
+
+/** `acks/<replica>` — each router replica, under its own lease. */
+export interface AckRecord {
+  readonly v: 1;
+  readonly replica: ReplicaId;
+  /** Revision of the store up to which this router's table has taken in endpoints. */
+  readonly revision: number;
+  /** Draining instances that still have a request here. */
+  readonly busy: readonly InstanceId[];
+}
+
+/** `members/<replica>` — every replica, under its own lease: discovery. */
+export interface MemberRecord {
+  readonly v: 1;
+  readonly replica: ReplicaId;
+  readonly host: string;
+  readonly site: SiteId;
+  readonly pid: number;
+  readonly grpc: string;
+  readonly http: string;
+  readonly functions: readonly FunctionName[];
+  readonly startedAtMs: number;
+}
+
+/** `election/<function>/<replica>` — candidates, under their lease; the lowest create-revision leads. */
+export interface CandidateRecord {
+  readonly v: 1;
+  readonly replica: ReplicaId;
+  /** Where the process can be seen to live or to be gone: its gRPC address. */
+  readonly address: string;
+  /** Decimal id of the candidate's lease, for the early revocation. */
+  readonly lease: string;
+}
+
+/** `control/<function>` — the function itself */
+export interface ControlRecord {
+  readonly v: 1;
+  readonly mode: ControlMode;
+  readonly atMs: number;
+}
+/** `advise` decides, records and applies nothing; `paused` neither decides nor applies. Bounds and overrides of the spec still hold. */
+export type ControlMode = 'run' | 'advise' | 'paused';
+
+/** `decisions/<function>/<id>` — the function itself; bounded in number and age. */
+export interface DecisionRecord {
+  readonly v: 1;
+  readonly id: DecisionId;
+  readonly function: FunctionName;
+  readonly atMs: number;
+  readonly epoch: Epoch;
+  /** What it is about: a component, or empty for the level. */
+  readonly component: string;
+  /** `scale`, `start`, `replace`, `drain`, `stop`, `rebind`, `place`, `birth`, `apply`, … */
+  readonly action: string;
+  /** The change in short, for people: "2 → 5", "acme → own". */
+  readonly change: string;
+  /** One sentence. */
+  readonly reason: string;
+  readonly policy: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** The decisions this one follows from. */
+  readonly causes: readonly DecisionId[];
+  readonly applied: boolean;
+}
+
+/** `level` — written at birth: which incarnation this store is. */
+export interface LevelRecord {
+  readonly v: 1;
+  readonly level: LevelId;
+  readonly incarnation: number;
+}
+
+/** JSON of Health.InstanceGraph. */
+export interface InstanceGraphView {
+  readonly level: LevelId;
+  readonly revision: number;
+  readonly instances: readonly InstanceRecord[];
+  readonly targets: readonly TargetRecord[];
+  readonly placements: readonly PlacementRecord[];
+  readonly listeners: readonly ListenersRecord[];
+  readonly children: readonly ChildRecord[];
+  readonly bindings: readonly BindingRecord[];
+}

@@ -1,0 +1,154 @@
+/**
+ * How the processes of a level's management are started: pure descriptions, used by the command line at the birth of a
+ * root, by health for everything after. What is written here must stay readable to the previous release's processes.
+ */
+import type { InstanceSpec } from './generated/mitosis/v1/agent.js';
+import { FUNCTION_NAMES, MANAGEMENT_COMPONENTS, SERVICES } from './functions.js';
+import type { InstanceId, LevelId, SiteId } from './ids.js';
+
+/** Where the programs are; handed to every management process as MITOSIS_RELEASE (JSON). */
+export interface Release {
+  readonly version: string;
+  /** Node's executable. */
+  readonly node: string;
+  readonly manager: string;
+  readonly router: string;
+  readonly agent: string;
+  /** etcd's executable. */
+  readonly etcd: string;
+}
+
+export interface ManagementProcess {
+  readonly level: LevelId;
+  readonly id: InstanceId;
+  readonly release: Release;
+  readonly site: SiteId;
+  /** gRPC address of the host's agent, `unix:/…` or `host:port`. */
+  readonly agent: string;
+  /** Comma-separated etcd client URLs, or `{{etcd}}` in a birth. */
+  readonly etcd: string;
+  /** Decimal, or `{{incarnation}}` in a birth. */
+  readonly incarnation: string;
+  readonly leaseTtlMs: number;
+}
+
+const RESTART = { enabled: true, backoffMinMs: 50, backoffMaxMs: 5_000, resetAfterMs: 10_000 };
+const LOG_MAX_BYTES = 8 * 1024 * 1024;
+/** etcd answers requests above this size with an error long before its own 1.5 MiB default is a danger to memory. */
+const ETCD_QUOTA_BYTES = 256 * 1024 * 1024;
+
+const base = (component: string, id: InstanceId, release: Release): InstanceSpec => ({
+  id,
+  component,
+  class: 'management',
+  version: release.version,
+  driver: 'process',
+  command: [],
+  workingDir: '{{data}}',
+  env: {},
+  stopSignal: 'SIGTERM',
+  stopGraceMs: 5_000,
+  ports: [],
+  listeners: [],
+  probe: undefined,
+  restart: RESTART,
+  user: '',
+  logMaxBytes: LOG_MAX_BYTES,
+  runOnce: false,
+});
+
+/** One etcd member. Ports are the agent's to choose and stay the same for the member's life (peers know them). */
+export const etcdSpec = (level: LevelId, id: InstanceId, release: Release): InstanceSpec => ({
+  ...base(MANAGEMENT_COMPONENTS.etcd, id, release),
+  ports: [
+    { name: 'client', fixed: 0 },
+    { name: 'peer', fixed: 0 },
+  ],
+  command: [
+    release.etcd,
+    '--name={{id}}',
+    '--data-dir={{data}}/member',
+    '--listen-client-urls=http://{{host}}:{{port:client}}',
+    '--advertise-client-urls=http://{{host}}:{{port:client}}',
+    '--listen-peer-urls=http://{{host}}:{{port:peer}}',
+    '--initial-advertise-peer-urls=http://{{host}}:{{port:peer}}',
+    '--initial-cluster={{initial-cluster}}',
+    '--initial-cluster-state=new',
+    `--initial-cluster-token=${level}.{{incarnation}}`,
+    '--auto-compaction-mode=periodic',
+    '--auto-compaction-retention=5m',
+    '--snapshot-count=10000',
+    `--quota-backend-bytes=${ETCD_QUOTA_BYTES}`,
+    '--logger=zap',
+    '--log-level=warn',
+  ],
+  // Small machines share a disk with the application: a slow fsync must not cost the member its leadership.
+  env: { GOMAXPROCS: '2', GOGC: '50' },
+  probe: {
+    kind: 'http',
+    command: [],
+    port: 'client',
+    path: '/health',
+    intervalMs: 2_000,
+    timeoutMs: 2_000,
+    retries: 3,
+    startPeriodMs: 10_000,
+    startIntervalMs: 100,
+  },
+});
+
+const managementEnv = (process: ManagementProcess, functions: readonly string[]): Record<string, string> => ({
+  MITOSIS_LEVEL: process.level,
+  MITOSIS_INSTANCE: process.id,
+  MITOSIS_SITE: process.site,
+  MITOSIS_ETCD: process.etcd,
+  MITOSIS_INCARNATION: process.incarnation,
+  MITOSIS_AGENT: process.agent,
+  MITOSIS_FUNCTIONS: functions.join(','),
+  MITOSIS_HOST: '{{host}}',
+  MITOSIS_GRPC_PORT: '{{port:grpc}}',
+  MITOSIS_HTTP_PORT: '{{port:http}}',
+  MITOSIS_LEASE_TTL_MS: String(process.leaseTtlMs),
+  MITOSIS_RELEASE: JSON.stringify(process.release),
+});
+
+const MANAGEMENT_PROBE = {
+  kind: 'http',
+  command: [],
+  port: 'http',
+  path: '/healthz',
+  intervalMs: 2_000,
+  timeoutMs: 2_000,
+  retries: 3,
+  startPeriodMs: 20_000,
+  startIntervalMs: 100,
+} as const;
+
+const managementPorts = [
+  { name: 'grpc', fixed: 0 },
+  { name: 'http', fixed: 0 },
+];
+
+/** One `mitosisd` with every function that is no process of its own. */
+export const managerSpec = (process: ManagementProcess): InstanceSpec => ({
+  ...base(MANAGEMENT_COMPONENTS.manager, process.id, process.release),
+  command: [process.release.node, process.release.manager],
+  env: managementEnv(
+    process,
+    FUNCTION_NAMES.filter((name) => SERVICES[name].inManager),
+  ),
+  ports: managementPorts,
+  probe: { ...MANAGEMENT_PROBE, command: [] },
+});
+
+/** One router replica; `listeners` names the sockets it inherits from the agent. */
+export const routerSpec = (process: ManagementProcess, listeners: readonly string[]): InstanceSpec => ({
+  ...base(MANAGEMENT_COMPONENTS.router, process.id, process.release),
+  command: [process.release.node, process.release.router],
+  env: managementEnv(process, ['router']),
+  ports: managementPorts,
+  listeners: [...listeners],
+  // A router drains its own requests before it ends.
+  stopGraceMs: 30_000,
+  probe: { ...MANAGEMENT_PROBE, command: [] },
+});

@@ -1,0 +1,51 @@
+/**
+ * What a function is to the process that runs it: views it keeps warm on every replica and one pass that only a live
+ * leader session runs. A pass takes no input: it reads the watched state again, decides, applies. Timer and nudge share
+ * one path, one pass at a time; the next pass is the retry.
+ */
+import type { ControlMode, FunctionName, LevelId, ReplicaId, SiteId } from '@mitosis/contracts';
+import type { LeaderSession, Membership, Store, View } from '@mitosis/coordination';
+import type { Logger } from './logger.js';
+import type { Peers } from './peers.js';
+
+export interface FunctionContext {
+  readonly level: LevelId;
+  readonly replica: ReplicaId;
+  readonly site: SiteId;
+  readonly store: Store;
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly log: Logger;
+  /** Opens (once per process and prefix) a view that stays warm; closed with the process. */
+  view(prefix: string): View;
+  /** Wall clock, for records and decisions. */
+  nowMs(): number;
+}
+
+/** The one value that is log line, metric labels, status page and explanation. */
+export type PassResult =
+  | { readonly kind: 'idle'; readonly reason: string }
+  | { readonly kind: 'waiting'; readonly on: string; readonly reason: string; readonly untilMs?: number }
+  | { readonly kind: 'acted'; readonly reason: string; readonly changes: number }
+  | { readonly kind: 'failed'; readonly reason: string; readonly error: unknown };
+
+export interface Pass {
+  readonly session: LeaderSession;
+  /** `session.signal`, for calls made in the pass. */
+  readonly signal: AbortSignal;
+  readonly mode: ControlMode;
+  readonly nowMs: number;
+}
+
+export interface FunctionShell {
+  readonly fn: FunctionName;
+  /** Longest time between two passes while leading. */
+  readonly periodMs: number;
+  /** Runs on every replica from start to stop: opens views and streams, calls `nudge` when something changed. */
+  start(context: FunctionContext, nudge: () => void): Promise<void>;
+  /** One pass; never called concurrently, never without a live session. */
+  pass(pass: Pass): Promise<PassResult>;
+  stop(): Promise<void>;
+  /** What `/status` shows of this function beside its last passes. */
+  describe(): Readonly<Record<string, unknown>>;
+}

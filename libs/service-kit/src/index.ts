@@ -1,0 +1,3 @@
+export * from './function.js';
+export * from './logger.js';
+export * from './peers.js';

@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+const root = new URL('..', import.meta.url).pathname;
+const shared = {
+  resolve: { conditions: ['mitosis-source'] },
+  ssr: { resolve: { conditions: ['mitosis-source', 'node', 'import', 'module', 'default'] } },
+};
+
+/** Two projects: `unit` needs nothing but Node; `integration` starts real processes and etcd and runs file after file. */
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          root,
+          include: ['{libs,services}/*/src/**/*.spec.ts'],
+          exclude: ['**/*.integration.spec.ts', '**/node_modules/**'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'integration',
+          root,
+          include: [
+            '{libs,services}/*/src/**/*.integration.spec.ts',
+            'test/{integration,chaos}/**/*.spec.ts',
+          ],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
