@@ -5,6 +5,8 @@
  */
 import type { ControlMode, FunctionName, LevelId, ReplicaId, SiteId } from '@mitosis/contracts';
 import type { LeaderSession, Membership, Store, View } from '@mitosis/coordination';
+import type { Registry } from 'prom-client';
+import type { ServiceConfig } from './config.js';
 import type { Logger } from './logger.js';
 import type { Peers } from './peers.js';
 
@@ -20,6 +22,18 @@ export interface FunctionContext {
   view(prefix: string): View;
   /** Wall clock, for records and decisions. */
   nowMs(): number;
+  readonly config: ServiceConfig;
+  /** Served at `/metrics`. Labels must come from bounded sets. */
+  readonly metrics: Registry;
+  /** What this function may do now: `control/<fn>`, `run` while there is no record. */
+  mode(): ControlMode;
+  /** The live session of this function. Throws NotLeaderError (code `not_leader`), which names the leader's address. */
+  requireSession(): LeaderSession;
+  /**
+   * Runs something people or a parent asked for under the live session, never at the same time as a pass or another
+   * command. Throws NotLeaderError when this replica does not lead, `exhausted` when too many wait already.
+   */
+  command<T>(run: (session: LeaderSession) => Promise<T>): Promise<T>;
 }
 
 /** The one value that is log line, metric labels, status page and explanation. */
