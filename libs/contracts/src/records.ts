@@ -5,7 +5,7 @@
 import type { Epoch } from './generated/mitosis/v1/common.js';
 import type { FunctionName } from './functions.js';
 import type { ComponentName, DecisionId, InstanceId, LevelId, ReplicaId, SiteId } from './ids.js';
-import type { TypeGraph } from './type-graph.js';
+import type { Component, TypeGraph } from './type-graph.js';
 
 /** `spec/current` — composer */
 export interface SpecRecord {
@@ -133,6 +133,44 @@ export interface InstanceRecord {
   readonly host: string;
   readonly ports: Readonly<Record<string, number>>;
   readonly exitCode: number | null;
+  readonly reason: string;
+  readonly decision: DecisionId;
+  /** Failures in a row of this instance's place before it; absent means 0. The back-off grows with it. */
+  readonly attempt?: number;
+}
+
+/**
+ * `rollouts/<component>` — health: the definition of a component that is in force. The spec holds only the newest one;
+ * a successor that finds an instance of an older version, or has to go back to it, finds here how it is run.
+ */
+export interface RolloutRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  /** Instances of other versions are replaced by this one. */
+  readonly definition: Component;
+  /** What it replaces, until the roll-out has settled. */
+  readonly previous: Component | null;
+  readonly state: 'settled' | 'rolling' | 'paused';
+  /** A version that was rolled back: not tried again until the spec names another one. Empty: none. */
+  readonly refused: string;
+  /** Instances of the new version that failed while it was rolled out. */
+  readonly failures: number;
+  readonly sinceMs: number;
+  readonly reason: string;
+  readonly decision: DecisionId;
+}
+
+/** `births/<component>` — health: where a child level was born and with which ids, chosen once. */
+export interface BirthRecord {
+  readonly v: 1;
+  readonly component: ComponentName;
+  readonly level: LevelId;
+  readonly incarnation: number;
+  readonly site: SiteId;
+  readonly etcd: readonly InstanceId[];
+  readonly manager: InstanceId;
+  readonly phase: 'birthing' | 'operating' | 'disposing' | 'purging';
+  readonly sinceMs: number;
   readonly reason: string;
   readonly decision: DecisionId;
 }
