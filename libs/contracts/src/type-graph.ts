@@ -128,6 +128,8 @@ export type ScalingPolicy =
   | {
       /** Holds the latency objective from a queueing model. */
       readonly kind: 'slo';
+      /** No scale-in before the count was too high for this long; 0: the autoscaler's own setting (60 s). */
+      readonly holdMs: number;
     }
   | {
       /** Keeps the mean of a metric per instance at a value (HPA's ratio rule). */
