@@ -8,7 +8,7 @@ import type { LeaderSession, Membership, Store, View } from '@mitosis/coordinati
 import type { Registry } from 'prom-client';
 import type { ServiceConfig } from './config.js';
 import type { Logger } from './logger.js';
-import type { Peers } from './peers.js';
+import type { Peers } from './peers/peers.js';
 
 export interface FunctionContext {
   readonly level: LevelId;
