@@ -42,7 +42,7 @@ export class FakePeers implements Peers {
       address: string,
     ) => Unary<Clients[S][M]>['response'] | Promise<Unary<Clients[S][M]>['response']>,
   ): void {
-    this.answers.set(keyOf(service, method), handler as AnyHandler);
+    this.answers.set(keyOf(service, method), handler);
   }
 
   setMembers(members: readonly MemberRecord[]): void {
@@ -100,7 +100,7 @@ export class FakePeers implements Peers {
     const handler = this.answers.get(key);
     if (handler === undefined)
       throw new MitosisError('unavailable', `${key} at ${address}: the test gave no answer`);
-    return (await handler(request, address)) as Unary<Clients[S][M]>['response'];
+    return handler(request, address);
   }
 
   stream<S extends ServiceName, M extends keyof Clients[S]>(
