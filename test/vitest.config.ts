@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 const root = new URL('..', import.meta.url).pathname;
+// Vitest hands these conditions to Node itself: with 'import' among them, `require` of a dual package gets its ES module.
 const shared = {
   resolve: { conditions: ['mitosis-source'] },
-  ssr: { resolve: { conditions: ['mitosis-source', 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: ['mitosis-source', 'node'] } },
 };
 
 /** Two projects: `unit` needs nothing but Node; `integration` starts real processes and etcd and runs file after file. */
