@@ -16,6 +16,8 @@ export interface ServiceDefinition {
    * `{ Monitor: monitor.MonitorService }`. `Management` is served by the kit.
    */
   readonly grpc: Readonly<Record<string, GrpcService>>;
+  /** Longest time `shell.stop` may take when the process is told to end; default 3,000 ms. The router drains in it. */
+  readonly stopBoundMs?: number;
   /** Makes the shell and the module whose controllers are its edge; called once per process. */
   create(): ServiceInstance;
 }

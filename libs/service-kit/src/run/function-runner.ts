@@ -114,8 +114,9 @@ export class FunctionRunner {
     });
   }
 
-  async resign(): Promise<void> {
-    await this.candidate?.resign();
+  /** Resolves also when this replica does not lead. */
+  async resign(standAsideMs?: number): Promise<void> {
+    await this.candidate?.resign(standAsideMs);
   }
 
   /** Ends passes; resolves when the one that ran has ended or the bound has passed. */

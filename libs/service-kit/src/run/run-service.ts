@@ -1,0 +1,221 @@
+/**
+ * From environment to a running management process: one or several functions, each with its own election, behind one
+ * HTTP and one gRPC server. Must never wait for etcd before it serves: a router carries requests, and every process
+ * answers its probe, with etcd away.
+ */
+import { KEYS, PREFIXES, type FunctionName, type MemberRecord } from '@mitosis/contracts';
+import type { Membership, Store } from '@mitosis/coordination';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { ServiceConfig } from '../config.js';
+import type { Edge } from '../edge/nest-edge.js';
+import type { FunctionContext } from '../function.js';
+import type { Logger } from '../logger.js';
+import { GrpcPeers } from '../peers/grpc-peers.js';
+import type { GrpcService, ServiceDefinition, ServiceInstance } from '../service.js';
+import { FunctionRunner } from './function-runner.js';
+import { LevelDirectory } from './level-directory.js';
+import { ManagedProcess } from './managed-process.js';
+import { createRunnerMetrics } from './runner-metrics.js';
+import { ViewCache } from './view-cache.js';
+
+/** How a process meets its level; the real one is etcd, tests bring their own. */
+export interface LevelConnection {
+  readonly store: Store;
+  /** Must not wait for the store: the membership gets its lease when the store answers. */
+  join(options: JoinOptions): Membership;
+}
+
+export interface JoinOptions {
+  readonly replica: ServiceConfig['replica'];
+  readonly incarnation: number;
+  readonly leaseTtlMs: number;
+  /** gRPC address other candidates see this process by. */
+  readonly address: string;
+}
+
+export interface StartOptions {
+  readonly config: ServiceConfig;
+  readonly definitions: readonly ServiceDefinition[];
+  readonly connection: LevelConnection;
+  readonly log: Logger;
+  readonly nowMs?: () => number;
+}
+
+export interface RunningService {
+  readonly grpc: string;
+  readonly http: string;
+  readonly state: ManagedProcess;
+  /** Resigns, stops the shells, leaves the level and closes the servers; bounded. */
+  stop(): Promise<void>;
+}
+
+/** Retry of the first writes while the level's etcd is being born beside this process. */
+const JOIN_RETRY_MS = 50;
+const SHELL_STOP_MS = 3_000;
+const LEAVE_MS = 1_000;
+/** Longer than any process takes to end. */
+const STAND_ASIDE_MS = 60_000;
+
+export const startService = async (options: StartOptions): Promise<RunningService> => {
+  const { config, definitions, connection, log } = options;
+  const nowMs = options.nowMs ?? Date.now;
+  const views = new ViewCache(connection.store);
+  const directory = new LevelDirectory(
+    views.view(PREFIXES.members),
+    views.view(PREFIXES.election),
+    config.incarnation,
+  );
+  views.view(PREFIXES.control);
+  const registry = new Registry();
+  // The default precision of 10 ms would wake an idle process a hundred times a second.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 250 });
+  const metrics = createRunnerMetrics(registry);
+  const instances = definitions.map((definition) => ({ definition, instance: definition.create() }));
+  const runners = new Map<FunctionName, FunctionRunner>();
+  const state = new ManagedProcess({
+    config,
+    registry,
+    store: connection.store,
+    views,
+    directory,
+    runners,
+    nowMs,
+  });
+  for (const { definition, instance } of instances) {
+    runners.set(
+      definition.name,
+      new FunctionRunner({
+        shell: instance.shell,
+        mode: () => state.mode(definition.name),
+        log: log.child({ function: definition.name }),
+        metrics,
+        nowMs,
+      }),
+    );
+  }
+  const peers = new GrpcPeers({ directory });
+  const edge = await open(config, state, instances, log);
+  const membership = connection.join({
+    replica: config.replica,
+    incarnation: config.incarnation,
+    leaseTtlMs: config.leaseTtlMs,
+    address: edge.grpc,
+  });
+  state.joined(membership);
+  const ending = new AbortController();
+  void announce(membership, memberRecord(config, edge, definitions, nowMs()), ending.signal, log);
+  const starts = [...runners].map(async ([name, runner]) => {
+    const context: FunctionContext = {
+      level: config.level,
+      replica: config.replica,
+      site: config.site,
+      store: connection.store,
+      membership,
+      peers,
+      log: log.child({ function: name }),
+      view: views.view,
+      nowMs,
+      config,
+      metrics: registry,
+      mode: () => state.mode(name),
+      requireSession: () => runner.requireSession(),
+      command: (run) => runner.command(run),
+    };
+    await runner.shell.start(context, runner.nudge);
+    runner.attach(membership.stand(name));
+  });
+  await Promise.all(starts);
+  state.started();
+  log.info({ grpc: edge.grpc, http: edge.http, functions: [...runners.keys()] }, 'started');
+  return {
+    grpc: edge.grpc,
+    http: edge.http,
+    state,
+    stop: async () => {
+      state.stopping();
+      ending.abort();
+      const all = [...runners.values()];
+      // First of all, so that a successor acts while this process still ends.
+      await within(LEAVE_MS, Promise.all(all.map((runner) => runner.resign(STAND_ASIDE_MS))));
+      await Promise.all(all.map((runner) => runner.stop(LEAVE_MS)));
+      await Promise.all(
+        instances.map(({ definition, instance }) =>
+          within(definition.stopBoundMs ?? SHELL_STOP_MS, instance.shell.stop()),
+        ),
+      );
+      await within(LEAVE_MS, membership.close());
+      await within(LEAVE_MS, edge.close());
+      peers.close();
+      views.close();
+      await within(LEAVE_MS, connection.store.close());
+    },
+  };
+};
+
+const open = async (
+  config: ServiceConfig,
+  state: ManagedProcess,
+  instances: readonly { readonly definition: ServiceDefinition; readonly instance: ServiceInstance }[],
+  log: Logger,
+): Promise<Edge> => {
+  // Loaded here and not at the top: the store connects while Nest loads, and tools import the kit without it.
+  const { openEdge } = await import('../edge/nest-edge.js');
+  const grpc: Record<string, GrpcService> = {};
+  for (const { definition } of instances) Object.assign(grpc, definition.grpc);
+  return openEdge({
+    host: config.host,
+    grpcPort: config.grpcPort,
+    httpPort: config.httpPort,
+    state,
+    modules: instances.map(({ instance }) => instance.module),
+    grpc,
+    log,
+  });
+};
+
+const memberRecord = (
+  config: ServiceConfig,
+  edge: Edge,
+  definitions: readonly ServiceDefinition[],
+  startedAtMs: number,
+): MemberRecord => ({
+  v: 1,
+  replica: config.replica,
+  host: config.host,
+  site: config.site,
+  pid: process.pid,
+  grpc: edge.grpc,
+  http: edge.http,
+  functions: definitions.map(({ name }) => name),
+  startedAtMs,
+});
+
+/** Until it is known in the level: etcd is often born at the same moment. */
+const announce = async (
+  membership: Membership,
+  record: MemberRecord,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> => {
+  for (let attempt = 0; !signal.aborted; attempt += 1) {
+    try {
+      await membership.publish(KEYS.member(record.replica), JSON.stringify(record));
+      return;
+    } catch (err) {
+      if (attempt % 100 === 0) log.warn({ err }, 'the level cannot be joined yet');
+      await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
+    }
+  }
+};
+
+/** Waits for `work`, at most `ms`; a failure while ending is no reason to go on living. */
+const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
+  let bound: NodeJS.Timeout | undefined;
+  await Promise.race([
+    work.catch(() => undefined),
+    new Promise<void>((resolve) => {
+      bound = setTimeout(resolve, ms);
+    }),
+  ]);
+  clearTimeout(bound);
+};
