@@ -1,0 +1,251 @@
+/**
+ * The management's own replicas: as many managers and routers as the type graph says, on each site a router for the
+ * sockets of its host. Their host's agent restarts them in place; here only their number, their listeners and those that
+ * stay unhealthy are seen to. etcd members are recorded, and left to the agent.
+ */
+import { MANAGEMENT_COMPONENTS, siteId, type InstanceRecord, type SiteId } from '@mitosis/contracts';
+import { ALWAYS, restartVerdict } from './backoff.js';
+import { listenersReady, releasable, wantedListeners } from './listeners.js';
+import type { Act } from './plan.js';
+import {
+  decided,
+  deleteInstances,
+  isGone,
+  isUnhealthy,
+  isUp,
+  newInstanceId,
+  newRecord,
+  putInstances,
+  recordsOf,
+  syncedSite,
+  typeGraphOf,
+  waitFor,
+  type World,
+} from './world.js';
+
+/** Replicas of one kind among the given sites. */
+interface ReplicaGroup {
+  readonly component: string;
+  readonly wanted: number;
+  readonly sites: readonly SiteId[];
+  /** Replicas of other versions are replaced; null: every version will do. */
+  readonly version: string | null;
+}
+
+export const decideManagement = (world: World): World => {
+  const typeGraph = typeGraphOf(world);
+  const { release } = world.input.management;
+  if (typeGraph === undefined || release === null) return world;
+  // Without its own record this replica cannot tell which of the others exist: adoption comes first.
+  if (!world.instances.has(world.input.self)) {
+    const reason = 'this replica is not in the instance graph yet';
+    return waitFor(world, { component: MANAGEMENT_COMPONENTS.manager, on: 'adoption', reason });
+  }
+  const sites = managementSites(world);
+  const managers: ReplicaGroup = {
+    component: MANAGEMENT_COMPONENTS.manager,
+    wanted: typeGraph.management.managers,
+    sites,
+    version: null,
+  };
+  const routers = sites
+    .filter((site) => listenersReady(world, site))
+    .map((site, index, all): ReplicaGroup => ({
+      component: MANAGEMENT_COMPONENTS.router,
+      wanted: routersOn(typeGraph.management.routers, index, all.length),
+      sites: [site],
+      version: routerVersion(world, site),
+    }));
+  return [managers, ...routers].reduce(decideGroup, world);
+};
+
+const managementSites = (world: World): readonly SiteId[] =>
+  [...world.input.sites.values()]
+    .map(({ value }) => value)
+    .filter(({ driver, site }) => driver === 'process' && syncedSite(world, site) !== undefined)
+    .map(({ site }) => siteId(site))
+    .sort();
+
+/** Each site needs one, for nobody else can serve its sockets; what is left over is spread. */
+export const routersOn = (total: number, index: number, sites: number): number =>
+  Math.max(1, Math.floor(total / sites) + (index < total % sites ? 1 : 0));
+
+/** A router inherits its sockets at its start: another set of them is another version. */
+export const routerVersion = (world: World, site: SiteId): string => {
+  const typeGraph = typeGraphOf(world);
+  const wanted = new Set(typeGraph === undefined ? [] : wantedListeners(typeGraph).map(({ name }) => name));
+  const held = world.listeners.get(site)?.listeners ?? [];
+  // What is still held but no longer wanted is not inherited: else it could never be released.
+  const names = held
+    .map(({ name }) => name)
+    .filter((name) => wanted.has(name))
+    .sort();
+  return `${world.input.management.release?.version ?? ''}+${fnv1a(names.join('\n')).toString(16).padStart(8, '0')}`;
+};
+
+const fnv1a = (text: string): number => {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+};
+
+const decideGroup = (world: World, group: ReplicaGroup): World => {
+  const cleared = clearFailed(world, group);
+  return removeReplicas(addReplicas(cleared, group), group);
+};
+
+const membersOf = (world: World, group: ReplicaGroup): readonly InstanceRecord[] =>
+  recordsOf(world, group.component).filter(({ site }) => group.sites.includes(site));
+
+const isCurrent = (group: ReplicaGroup, record: InstanceRecord): boolean =>
+  group.version === null || record.version === group.version;
+
+/** The one replica, never this one, that is replaced for being unhealthy: one at a time. */
+const sickMember = (world: World, group: ReplicaGroup): InstanceRecord | undefined =>
+  membersOf(world, group).find(
+    (record) => isUp(record) && record.id !== world.input.self && isUnhealthy(world, record),
+  );
+
+const liveMembers = (world: World, group: ReplicaGroup): readonly InstanceRecord[] => {
+  const sick = sickMember(world, group);
+  return membersOf(world, group).filter((record) => isUp(record) && record.id !== sick?.id);
+};
+
+interface Cleared {
+  readonly world: World;
+  /** Failed replicas that still hold their place: in back-off, or not certainly gone. */
+  readonly held: number;
+  /** Failures in a row of the place that became free; 0: none. */
+  readonly attempt: number;
+}
+
+const clearFailed = (world: World, group: ReplicaGroup): Cleared => {
+  let cleared: Cleared = { world, held: 0, attempt: 0 };
+  for (const record of membersOf(world, group)) {
+    if (record.phase === 'failed') cleared = clearOne(cleared, group, record);
+  }
+  return cleared;
+};
+
+const clearOne = (
+  { world, held, attempt }: Cleared,
+  group: ReplicaGroup,
+  record: InstanceRecord,
+): Cleared => {
+  const verdict = restartVerdict(record, ALWAYS, world.input.nowMs);
+  if (verdict.kind === 'later') {
+    const reason = `${record.id} failed: ${record.reason}`;
+    const waiting = waitFor(world, { component: group.component, on: 'back-off', reason }, verdict.atMs);
+    return { world: waiting, held: held + 1, attempt };
+  }
+  if (!isGone(world, record)) return { world, held: held + 1, attempt };
+  return {
+    world: deleteInstances(world, [record.id]),
+    held,
+    attempt: Math.max(attempt, (record.attempt ?? 0) + 1),
+  };
+};
+
+const addReplicas = ({ world, held, attempt }: Cleared, group: ReplicaGroup): World => {
+  const live = liveMembers(world, group).filter((record) => isCurrent(group, record));
+  let next = world;
+  for (let missing = group.wanted - live.length - held; missing > 0; missing -= 1) {
+    const site = emptiest(next, group);
+    if (site === undefined) {
+      const reason = 'no site can be asked';
+      return waitFor(next, { component: group.component, on: 'agent', reason });
+    }
+    next = addReplica(next, group, site, attempt);
+  }
+  return next;
+};
+
+const emptiest = (world: World, group: ReplicaGroup): SiteId | undefined => {
+  const count = (site: SiteId): number =>
+    membersOf(world, group).filter((record) => record.site === site && isUp(record)).length;
+  return [...group.sites].sort((a, b) => count(a) - count(b) || (a < b ? -1 : 1))[0];
+};
+
+const addReplica = (world: World, group: ReplicaGroup, site: SiteId, attempt: number): World => {
+  const id = newInstanceId(world, group.component);
+  const sick = sickMember(world, group);
+  const outdated = liveMembers(world, group).find((record) => !isCurrent(group, record));
+  const reason =
+    sick !== undefined
+      ? `${sick.id} is unhealthy`
+      : outdated !== undefined
+        ? `${outdated.id} does not have the sockets of now`
+        : `${group.wanted} wanted`;
+  const [next, decision] = decided(world, {
+    component: group.component,
+    action: sick === undefined && outdated === undefined ? 'start' : 'replace',
+    change: `+${id} on ${site}`,
+    reason,
+    inputs: { wanted: group.wanted },
+  });
+  const record = newRecord(next, {
+    id,
+    component: group.component,
+    class: 'management',
+    version: group.version ?? world.input.management.release?.version ?? '',
+    site,
+    attempt,
+    reason,
+    decision,
+  });
+  return putInstances(next, [record]);
+};
+
+/** Only once enough others are ready: unhealthy, then outdated, then the newest surplus; never this replica. */
+const removeReplicas = (world: World, group: ReplicaGroup): World => {
+  const live = liveMembers(world, group);
+  const current = live.filter((record) => isCurrent(group, record));
+  const ready = current.filter(({ phase }) => phase === 'ready').length;
+  if (ready < group.wanted) return world;
+  const surplus = current.length - group.wanted;
+  const newestFirst = current.toReversed().filter(({ id }) => id !== world.input.self);
+  const sick = sickMember(world, group);
+  const leaving = [
+    ...(sick === undefined ? [] : [{ record: sick, reason: 'it is unhealthy and has been replaced' }]),
+    ...live
+      .filter((record) => !isCurrent(group, record))
+      .map((record) => ({ record, reason: 'replicas with the sockets of now are ready' })),
+    ...newestFirst
+      .slice(0, Math.max(0, surplus))
+      .map((record) => ({ record, reason: `${group.wanted} wanted, ${current.length} run` })),
+  ];
+  return leaving.reduce((next, { record, reason }) => stopReplica(next, group, record, reason), world);
+};
+
+const stopReplica = (world: World, group: ReplicaGroup, record: InstanceRecord, reason: string): World => {
+  if (record.id === world.input.self) return world;
+  const [next, decision] = decided(world, {
+    component: group.component,
+    action: 'stop',
+    change: `-${record.id} on ${record.site}`,
+    reason,
+    inputs: { wanted: group.wanted, phase: record.phase },
+  });
+  return putInstances(next, [{ ...record, phase: 'stopping', sinceMs: world.input.nowMs, reason, decision }]);
+};
+
+/** Published sockets the spec no longer has, once every router that could serve from them is gone. */
+export const releaseActs = (world: World): readonly Act[] =>
+  [...world.input.sites.values()].flatMap(({ value: site }): readonly Act[] => {
+    const surplus = releasable(world, site.site);
+    if (surplus.length === 0 || syncedSite(world, site.site) === undefined) return [];
+    const version = routerVersion(world, site.site);
+    const routers = recordsOf(world, MANAGEMENT_COMPONENTS.router).filter(
+      (record) => record.site === site.site,
+    );
+    if (routers.length === 0 || routers.some((record) => record.version !== version)) return [];
+    return [
+      {
+        kind: 'release',
+        site: site.site,
+        agent: site.agent,
+        listeners: surplus.map(({ name, host, number }) => ({ name, host, port: number })),
+        decision: 'listeners',
+      },
+    ];
+  });
