@@ -23,6 +23,8 @@ export interface FunctionContext {
   /** Wall clock, for records and decisions. */
   nowMs(): number;
   readonly config: ServiceConfig;
+  /** gRPC address of this process: where co-located functions call each other, e.g. the monitor's `Watch`. */
+  readonly address: string;
   /** Served at `/metrics`. Labels must come from bounded sets. */
   readonly metrics: Registry;
   /** What this function may do now: `control/<fn>`, `run` while there is no record. */

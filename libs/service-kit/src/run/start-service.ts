@@ -116,6 +116,7 @@ export const startService = async (options: StartOptions): Promise<RunningServic
       view: views.view,
       nowMs,
       config,
+      address: edge.grpc,
       metrics: registry,
       mode: () => state.mode(name),
       requireSession: () => runner.requireSession(),
