@@ -1,2 +1,5 @@
-export * from './store.js';
+export * from './clock.js';
+export * from './memory-etcd.js';
 export * from './session.js';
+export * from './store.js';
+export * from './virtual-clock.js';

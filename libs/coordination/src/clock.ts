@@ -1,0 +1,47 @@
+/**
+ * Time as an argument, so that leases, back-offs and the in-memory etcd run on virtual time in tests and simulation.
+ * Never used for ordering between processes: only revisions order those.
+ */
+import { uptime } from 'node:os';
+
+export interface Clock {
+  /** Milliseconds that never go back. On Linux it stands still while the machine is suspended. */
+  monotonicMs(): number;
+  /** Milliseconds that never go back and run on through a suspend (resolution about 10 ms). */
+  bootMs(): number;
+  /** Wall clock, for records only. */
+  wallMs(): number;
+  /** Runs `run` once after `delayMs`; the returned function cancels it. Never keeps the process alive by itself. */
+  setTimer(delayMs: number, run: () => void): () => void;
+}
+
+/** The machine's clocks. */
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  // CLOCK_BOOTTIME is the only one of Node's clocks that notices a suspend.
+  bootMs: () => uptime() * 1_000,
+  wallMs: () => Date.now(),
+  setTimer: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs);
+    timer.unref();
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** Resolves after `delayMs` on the given clock, or at once when the signal aborts. Never rejects. */
+export const pause = (clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal?.aborted === true) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.setTimer(delayMs, done);
+    signal?.addEventListener('abort', done, { once: true });
+  });

@@ -1,0 +1,199 @@
+/** One client's calls to the in-memory etcd, over its link: each with a deadline, as on a real connection. */
+import { MitosisError } from '@mitosis/contracts';
+import type { MemoryEtcd } from './memory-etcd.js';
+import type { MemoryLink } from './memory-link.js';
+import type { Change } from './memory-state.js';
+import { inRange } from './wire.js';
+import type {
+  KeyRange,
+  RangeRequest,
+  RangeResponse,
+  WatchHandlers,
+  WatchResponse,
+  WatchStream,
+  Wire,
+  WireCall,
+  WireHeader,
+  WireLease,
+  WireTxn,
+  WireTxnResponse,
+} from './wire.js';
+
+export class MemoryWire implements Wire {
+  #closed = false;
+
+  constructor(
+    private readonly etcd: MemoryEtcd,
+    private readonly link: MemoryLink,
+  ) {}
+
+  range(request: RangeRequest, call: WireCall): Promise<RangeResponse> {
+    return this.#call(() => this.etcd.range(request), call);
+  }
+  txn(request: WireTxn, call: WireCall): Promise<WireTxnResponse> {
+    return this.#call(() => this.etcd.txn(request), call);
+  }
+  grantLease(ttlMs: number, call: WireCall): Promise<WireLease> {
+    return this.#call(() => this.etcd.grantLease(ttlMs), call);
+  }
+  keepAlive(leaseId: string, call: WireCall): Promise<WireLease> {
+    return this.#call(() => this.etcd.keepAlive(leaseId), call);
+  }
+  revokeLease(leaseId: string, call: WireCall): Promise<WireHeader> {
+    return this.#call(() => this.etcd.revokeLease(leaseId), call);
+  }
+  watch(handlers: WatchHandlers): WatchStream {
+    return new MemoryWatchStream(this.etcd, this.link, handlers);
+  }
+  close(): void {
+    this.#closed = true;
+  }
+
+  #call<T>(serve: () => T, call: WireCall): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: () => void): void => {
+        cancelTimer();
+        unsubscribe();
+        call.signal?.removeEventListener('abort', onAbort);
+        outcome();
+      };
+      const fail = (error: unknown): void => {
+        settle(() => {
+          reject(error);
+        });
+      };
+      const onAbort = (): void => {
+        fail(new MitosisError('unavailable', 'the call was cancelled', { cause: call.signal?.reason }));
+      };
+      const cancelTimer = this.etcd.clock.setTimer(call.timeoutMs, () => {
+        fail(new MitosisError('deadline', `etcd did not answer within ${call.timeoutMs} ms`));
+      });
+      const unsubscribe = this.link.onReset(fail);
+      call.signal?.addEventListener('abort', onAbort, { once: true });
+      if (call.signal?.aborted === true) {
+        onAbort();
+        return;
+      }
+      if (this.#closed || this.link.isDown) {
+        fail(new MitosisError('unavailable', `${this.link.name} cannot reach etcd`));
+        return;
+      }
+      const answer = (outcome: () => void): void => {
+        this.link.carry('toClient', () => {
+          settle(outcome);
+        });
+      };
+      this.link.carry('toServer', () => {
+        this.etcd.admit(() => {
+          try {
+            const value = serve();
+            answer(() => {
+              resolve(value);
+            });
+          } catch (error) {
+            answer(() => {
+              reject(error);
+            });
+          }
+        });
+      });
+    });
+  }
+}
+
+class MemoryWatchStream implements WatchStream {
+  #open = true;
+  readonly #watchers = new Map<string, { readonly range: KeyRange; readonly startRevision: number }>();
+  readonly #unsubscribe: readonly (() => void)[];
+
+  constructor(
+    private readonly etcd: MemoryEtcd,
+    private readonly link: MemoryLink,
+    private readonly handlers: WatchHandlers,
+  ) {
+    this.#unsubscribe = [
+      link.onReset((error) => {
+        this.#end(error);
+      }),
+      etcd.onCommit((change) => {
+        for (const [watchId, watcher] of this.#watchers) this.#deliver(watchId, watcher.range, [change]);
+      }),
+    ];
+    if (link.isDown || !etcd.hasQuorum) {
+      queueMicrotask(() => {
+        this.#end(
+          new MitosisError('unavailable', `${link.name} cannot watch: no connection or no raft leader`),
+        );
+      });
+    }
+  }
+
+  create(watchId: string, range: KeyRange, startRevision: number): void {
+    this.#toServer(() => {
+      this.#send({ kind: 'created', watchId, header: this.etcd.header });
+      const missed = this.etcd.state.since(startRevision);
+      if (missed === undefined) {
+        const compactRevision = this.etcd.state.compactRevision;
+        this.#send({
+          kind: 'canceled',
+          watchId,
+          header: this.etcd.header,
+          compactRevision,
+          reason: 'compacted',
+        });
+        return;
+      }
+      this.#watchers.set(watchId, { range, startRevision });
+      this.#deliver(watchId, range, missed);
+    });
+  }
+
+  cancel(watchId: string): void {
+    this.#toServer(() => {
+      this.#watchers.delete(watchId);
+    });
+  }
+
+  requestProgress(): void {
+    this.#toServer(() => {
+      this.#send({ kind: 'progress', header: this.etcd.header });
+    });
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#watchers.clear();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+  }
+
+  #deliver(watchId: string, range: KeyRange, changes: readonly Change[]): void {
+    // A watcher of a future revision stays silent until then: how a restored store deceives a naive client.
+    const startRevision = this.#watchers.get(watchId)?.startRevision ?? 0;
+    const events = changes
+      .filter((change) => change.revision >= startRevision)
+      .flatMap((change) => change.events)
+      .filter((event) => inRange(event.entry.key, range));
+    if (events.length > 0) this.#send({ kind: 'events', watchId, header: this.etcd.header, events });
+  }
+
+  #toServer(serve: () => void): void {
+    if (!this.#open) return;
+    this.link.carry('toServer', () => {
+      this.etcd.admit(() => {
+        if (this.#open) serve();
+      });
+    });
+  }
+
+  #send(response: WatchResponse): void {
+    this.link.carry('toClient', () => {
+      if (this.#open) this.handlers.onResponse(response);
+    });
+  }
+
+  #end(error: Error): void {
+    if (!this.#open) return;
+    this.close();
+    this.handlers.onEnd(error);
+  }
+}
