@@ -13,3 +13,4 @@ export * from './run/start-service.js';
 export { parsedView } from './run/view-cache.js';
 export * from './service.js';
 export * from './settings.js';
+export { Counter, Gauge, Histogram, Registry } from 'prom-client';

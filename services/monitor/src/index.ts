@@ -1,1 +1,1 @@
-export {};
+export { monitorDefinition } from './monitor.module.js';
