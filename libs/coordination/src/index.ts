@@ -1,4 +1,5 @@
 export * from './clock.js';
+export * from './etcd-store.js';
 export * from './memory-etcd.js';
 export * from './session.js';
 export * from './store.js';

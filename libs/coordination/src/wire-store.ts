@@ -221,7 +221,7 @@ export class WireStore implements Store {
     if (this.#suspicionOpen || this.#closed) return;
     this.#suspicionOpen = true;
     try {
-      await this.#range({ key: this.#prefix }, callOf());
+      await this.#range({ key: `${this.#prefix}level` }, callOf());
     } catch {
       // Unreachable: the next answer from it raises the suspicion again.
     } finally {

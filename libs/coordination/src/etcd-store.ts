@@ -1,0 +1,22 @@
+/** The Store over a real etcd cluster. */
+import type { Clock } from './clock.js';
+import { EtcdWire } from './etcd-wire.js';
+import { WireStore } from './wire-store.js';
+
+export interface EtcdStoreOptions {
+  /** Client URLs of the members, such as `http://127.0.0.1:2379`; one is used until it fails. */
+  readonly endpoints: readonly string[];
+  /** `levelPrefix(level)`. */
+  readonly prefix: string;
+  readonly clock?: Clock;
+}
+
+export class EtcdStore extends WireStore {
+  constructor(options: EtcdStoreOptions) {
+    super({
+      wire: new EtcdWire(options.endpoints),
+      prefix: options.prefix,
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
+    });
+  }
+}
