@@ -79,6 +79,8 @@ export const etcdSpec = (level: LevelId, id: InstanceId, release: Release): Inst
     '--auto-compaction-retention=5m',
     '--snapshot-count=10000',
     `--quota-backend-bytes=${ETCD_QUOTA_BYTES}`,
+    // One decision changes many records in one fenced transaction; the same number bounds coordination (TXN_OPS_MAX).
+    '--max-txn-ops=512',
     '--logger=zap',
     '--log-level=warn',
   ],
