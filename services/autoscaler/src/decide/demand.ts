@@ -1,0 +1,140 @@
+/**
+ * How many requests a second arrive, now and when an instance started now will be ready: a nowcast that one absurd
+ * sample cannot move, a damped trend, and a margin learned from the forecast's own errors (conformal). Must never be fed
+ * with completions alone: while a component is overloaded these say what it can serve, not what is asked of it.
+ */
+
+export type DemandState = {
+  /** Last three samples of the arrival rate, oldest first. */
+  readonly recent: readonly number[];
+  readonly level: number;
+  readonly trend: number;
+  /** Requests in the component at the last sample, for the arrivals that have not been completed yet. */
+  readonly inside: number;
+  readonly lastMs: number;
+  /** [time it was made for, forecast]: those not compared yet. */
+  readonly pending: readonly (readonly [number, number])[];
+  /** Standardised errors (actual − forecast)/√forecast, oldest first. */
+  readonly errors: readonly number[];
+  /** Index of dispersion of the arrivals (variance/mean of counts a second); 1: Poisson. */
+  readonly dispersion: number;
+};
+
+export const EMPTY_DEMAND: DemandState = {
+  recent: [],
+  level: 0,
+  trend: 0,
+  inside: 0,
+  lastMs: 0,
+  pending: [],
+  errors: [],
+  dispersion: 1,
+};
+
+export interface DemandSample {
+  readonly nowMs: number;
+  /** Requests completed per second in about the last second. */
+  readonly completed: number;
+  /** Requests in the component and waiting for it. */
+  readonly inside: number;
+}
+
+export interface Forecast {
+  /** Arrivals per second now. */
+  readonly now: number;
+  /** At the horizon, without margin. */
+  readonly expected: number;
+  /** With it. */
+  readonly upper: number;
+}
+
+/** Holt's damped linear trend at 1 s steps: fast level, slow trend; the trend is worth at most φ/(1 − φ) = 9 steps. */
+const LEVEL_GAIN = 0.5;
+const TREND_GAIN = 0.2;
+const DAMPING = 0.9;
+/** Five minutes of one-second errors. */
+const ERRORS_KEPT = 300;
+/** Before there are this many errors of its own, the margin is the one of a Poisson stream. */
+const ERRORS_NEEDED = 60;
+const ERROR_QUANTILE = 0.95;
+/** A margin above this share of the forecast would be a guess about the world, not about the noise. */
+const MARGIN_SHARE_MAX = 0.3;
+const PENDING_MAX = 120;
+/** Samples further apart say nothing about a trend. */
+const GAP_MS = 5_000;
+
+const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+};
+
+const quantile = (values: readonly number[], q: number): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? 0;
+};
+
+/** Arrivals = completions + growth of what is inside; negative growth is completion of earlier arrivals. */
+const arrivalsOf = (state: DemandState, sample: DemandSample): number => {
+  const elapsedS = (sample.nowMs - state.lastMs) / 1_000;
+  if (state.lastMs === 0 || elapsedS <= 0 || elapsedS * 1_000 > GAP_MS) return sample.completed;
+  return Math.max(0, sample.completed + (sample.inside - state.inside) / elapsedS);
+};
+
+const scoreForecasts = (
+  state: DemandState,
+  nowMs: number,
+  actual: number,
+): Pick<DemandState, 'pending' | 'errors'> => {
+  const due = state.pending.filter(([forMs]) => forMs <= nowMs);
+  const fresh = due.filter(([forMs]) => nowMs - forMs < GAP_MS);
+  const errors = fresh.map(([, forecast]) => (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
+  return {
+    pending: state.pending.filter(([forMs]) => forMs > nowMs),
+    errors: [...state.errors, ...errors].slice(-ERRORS_KEPT),
+  };
+};
+
+const trendSum = (horizonMs: number): number => {
+  const steps = Math.max(0, horizonMs / 1_000);
+  return (DAMPING * (1 - DAMPING ** steps)) / (1 - DAMPING);
+};
+
+/** Takes one sample in. */
+export const observeDemand = (state: DemandState, sample: DemandSample): DemandState => {
+  const gap = state.lastMs === 0 || sample.nowMs - state.lastMs > GAP_MS;
+  const arrivals = arrivalsOf(state, sample);
+  const recent = gap ? [arrivals] : [...state.recent, arrivals].slice(-3);
+  const nowcast = median(recent);
+  const last = state.recent.at(-1);
+  const level = gap
+    ? arrivals
+    : LEVEL_GAIN * nowcast + (1 - LEVEL_GAIN) * (state.level + DAMPING * state.trend);
+  const trend = gap ? 0 : TREND_GAIN * (level - state.level) + (1 - TREND_GAIN) * DAMPING * state.trend;
+  // Half the mean squared difference of neighbours is the variance without the trend.
+  const noise = gap || last === undefined ? null : (arrivals - last) ** 2 / 2 / Math.max(level, 1);
+  return {
+    recent,
+    level,
+    trend,
+    inside: sample.inside,
+    lastMs: sample.nowMs,
+    dispersion: noise === null ? state.dispersion : 0.97 * state.dispersion + 0.03 * Math.min(noise, 10),
+    ...(gap ? { pending: [], errors: state.errors } : scoreForecasts(state, sample.nowMs, nowcast)),
+  };
+};
+
+/** What arrives `horizonMs` from now. */
+export const forecastDemand = (state: DemandState, horizonMs: number): Forecast => {
+  const now = Math.max(state.level, median(state.recent));
+  const expected = Math.max(0, now + Math.max(0, state.trend) * trendSum(horizonMs));
+  const spread =
+    state.errors.length >= ERRORS_NEEDED ? Math.max(0, quantile(state.errors, ERROR_QUANTILE)) : 1;
+  const margin = Math.min(spread * Math.sqrt(expected), MARGIN_SHARE_MAX * expected);
+  return { now, expected, upper: expected + margin };
+};
+
+/** Remembers a forecast, to learn from its error later. */
+export const rememberForecast = (state: DemandState, forecast: Forecast, horizonMs: number): DemandState => ({
+  ...state,
+  pending: [...state.pending, [state.lastMs + horizonMs, forecast.expected] as const].slice(-PENDING_MAX),
+});

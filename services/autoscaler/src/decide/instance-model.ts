@@ -1,0 +1,259 @@
+/**
+ * What one instance of a component can do, learned from what is measured anyway: service time without queueing, the
+ * concurrency it was seen to bear, and the throughput at which it saturates. Time spent in dependencies is taken out, so
+ * that a slow third party never looks like a want of instances. Must never learn service time from congested windows
+ * (latency then contains the queue) nor capacity from idle ones (throughput then is only the demand).
+ */
+import type { ComponentObservation, RequestWindow } from './observation.js';
+import { utilisationAt } from './queueing.js';
+
+export type InstanceModel = {
+  /** The version this was learned of; another one starts anew. */
+  readonly version: string;
+  /** Mean time a request is in an instance without waiting, dependencies not counted; 0: unknown. */
+  readonly serviceMs: number;
+  /** 95th percentile likewise. */
+  readonly serviceP95Ms: number;
+  /** False while only congested windows were seen: the true service time is at most `serviceMs`. */
+  readonly serviceKnown: boolean;
+  /** Requests per second one instance can complete, measured at or near saturation; 0: never seen there. */
+  readonly capacity: number;
+  /** The last measurement behind `capacity`, which creeps above it in calm times. */
+  readonly measuredCapacity: number;
+  /** Highest concurrency per instance seen while nothing waited. */
+  readonly provenBusy: number;
+  /** Highest rate per instance seen likewise. */
+  readonly provenRate: number;
+  /** CPU seconds per request; 0: unknown. */
+  readonly cpuS: number;
+  /** Requests at work per instance, smoothed over about two samples. */
+  readonly busy: number;
+  readonly saturatedRuns: number;
+  /** Time per request that dependencies take usually; falls fast, rises within about a minute. */
+  readonly outsideMs: number;
+};
+
+export const EMPTY_MODEL: InstanceModel = {
+  version: '',
+  serviceMs: 0,
+  serviceP95Ms: 0,
+  serviceKnown: false,
+  capacity: 0,
+  measuredCapacity: 0,
+  provenBusy: 0,
+  provenRate: 0,
+  cpuS: 0,
+  busy: 0,
+  saturatedRuns: 0,
+  outsideMs: 0,
+};
+
+/** Response time up to this multiple of the service time counts as without queueing, from the other one on as saturated. */
+const CALM_RATIO = 1.3;
+const SATURATED_RATIO = 2;
+/** Fewer requests at work per instance than this and something waits only by chance. */
+const WAITING_BUSY_MIN = 1.2;
+const IDLE_BUSY_MAX = 0.3;
+/** Concurrency may grow this far beyond what was proven before more instances are wanted to be safe. */
+const UNPROVEN_GROWTH = 1.4;
+/** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
+const CREEP_PER_STEP = 1.001;
+const CREEP_MAX = 1.15;
+/** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
+const CPU_BOUND_SHARE = 0.5;
+
+/** The share of a window that belongs to one instance. */
+interface InstanceWindow {
+  readonly rate: number;
+  readonly ownMs: number;
+  readonly ownP95Ms: number;
+  /** Time in dependencies that was taken out. */
+  readonly outsideMs: number;
+  /** Requests at work per instance, smoothed. */
+  readonly busy: number;
+  /** More of them than before: what arrives is more than what is completed. */
+  readonly growing: boolean;
+}
+
+/** Requests a window needs before its mean says something. */
+const REQUESTS_MIN_SHORT = 20;
+const REQUESTS_MIN_LONG = 10;
+
+const usable = (
+  observation: ComponentObservation,
+  window: RequestWindow | null | undefined,
+  requestsMin: number,
+): window is RequestWindow =>
+  window !== null &&
+  window !== undefined &&
+  observation.ready > 0 &&
+  window.rate * window.seconds >= requestsMin &&
+  observation.nowMs - observation.readyStableSinceMs >= (window.seconds + 1) * 1_000;
+
+/** The shortest window with enough requests over which the set of ready instances did not change. */
+const chooseWindow = (observation: ComponentObservation): RequestWindow | null => {
+  const { last1, last10 } = observation.requests ?? {};
+  if (usable(observation, last1, REQUESTS_MIN_SHORT)) return last1;
+  return usable(observation, last10, REQUESTS_MIN_LONG) ? last10 : null;
+};
+
+const perInstance = (
+  observation: ComponentObservation,
+  model: InstanceModel,
+  window: RequestWindow,
+): InstanceWindow => {
+  const { ready, downstream, requests } = observation;
+  const measuredMs = window === requests?.last1 ? downstream?.last1Ms : downstream?.last10Ms;
+  const outsideMs = Math.min(measuredMs ?? downstream?.last10Ms ?? 0, 0.95 * window.meanMs);
+  const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
+  return {
+    rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
+    ownMs: Math.max(window.meanMs - outsideMs, 0.01),
+    ownP95Ms: Math.max(window.p95Ms - outsideMs, window.meanMs - outsideMs, 0.01),
+    outsideMs,
+    busy: model.serviceMs === 0 ? busyNow : 0.5 * (model.busy + busyNow),
+    growing: busyNow >= model.busy,
+  };
+};
+
+/** How much longer a request takes than without a queue: measured on the completed, and by Little's law on those inside. */
+const congestion = (model: InstanceModel, seen: InstanceWindow): number => {
+  const impliedByLittle = seen.rate > 0 && seen.busy >= WAITING_BUSY_MIN ? seen.busy / seen.rate : 0;
+  return Math.max(seen.ownMs / 1_000, impliedByLittle) / (model.serviceMs / 1_000);
+};
+
+const learnService = (model: InstanceModel, seen: InstanceWindow, calm: boolean): InstanceModel => {
+  if (!calm && seen.ownMs >= model.serviceMs) return model;
+  const gain = seen.ownMs < model.serviceMs ? 0.3 : 0.05;
+  const towards = (from: number, to: number): number => (from === 0 ? to : from + gain * (to - from));
+  return {
+    ...model,
+    serviceMs: towards(model.serviceMs, seen.ownMs),
+    serviceP95Ms: towards(model.serviceP95Ms, seen.ownP95Ms),
+    serviceKnown: model.serviceKnown || calm,
+  };
+};
+
+const learnCalm = (model: InstanceModel, seen: InstanceWindow): InstanceModel => {
+  const crept = Math.min(model.capacity * CREEP_PER_STEP, model.measuredCapacity * CREEP_MAX);
+  return {
+    ...model,
+    saturatedRuns: 0,
+    provenBusy: Math.max(model.provenBusy, Math.min(seen.busy, (seen.rate * seen.ownMs) / 1_000)),
+    provenRate: Math.max(model.provenRate, seen.rate),
+    capacity: model.capacity === 0 ? 0 : Math.max(crept, model.capacity, seen.rate / 0.9),
+    measuredCapacity: model.capacity === 0 ? 0 : Math.max(model.measuredCapacity, seen.rate / 0.9),
+  };
+};
+
+const learnCapacity = (model: InstanceModel, measured: number, from: number, gain: number): InstanceModel => {
+  const capacity = from + gain * (measured - from);
+  return { ...model, capacity, measuredCapacity: capacity };
+};
+
+/**
+ * Completions while everything is busy are the capacity. While a queue shrinks they are only a lower bound: it may stand
+ * before some of the instances.
+ */
+const learnSaturated = (model: InstanceModel, seen: InstanceWindow): InstanceModel => {
+  const counted: InstanceModel = { ...model, saturatedRuns: model.saturatedRuns + 1 };
+  // The first saturated second is only partly so.
+  if (counted.saturatedRuns < 2 || (!seen.growing && seen.rate <= model.capacity)) return counted;
+  if (model.capacity > 0) return learnCapacity(counted, seen.rate, model.capacity, 0.3);
+  // What was assumed before is worth nothing beside a measurement.
+  return seen.growing ? learnCapacity(counted, seen.rate, seen.rate, 1) : counted;
+};
+
+/** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
+const learnModerate = (model: InstanceModel, observation: ComponentObservation): InstanceModel => {
+  const settled: InstanceModel = { ...model, saturatedRuns: 0 };
+  const window = observation.requests?.last10;
+  if (!usable(observation, window, REQUESTS_MIN_LONG) || model.serviceMs === 0) return settled;
+  const seen = perInstance(observation, model, window);
+  const ratio = seen.ownMs / model.serviceMs;
+  const blurred = seen.outsideMs > model.serviceMs;
+  if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return settled;
+  const utilisation = utilisationAt(ratio, observation.ready * concurrencyOf(model));
+  // One window says little: bursts look like this, too.
+  return learnCapacity(settled, seen.rate / Math.max(utilisation, 0.05), capacityOf(model, 0), 0.1);
+};
+
+const learnCpu = (model: InstanceModel, observation: ComponentObservation): InstanceModel => {
+  const { usage, requests } = observation;
+  const rate = requests?.last10?.rate ?? 0;
+  if (usage === null || usage.instancesSeen < observation.ready || rate < 1) return model;
+  const seconds = usage.cpuCores / rate;
+  return { ...model, cpuS: model.cpuS === 0 ? seconds : 0.9 * model.cpuS + 0.1 * seconds };
+};
+
+/** Takes one observation in. `lateMs`: the latency objective, by which a start amid overload is recognised; null: none. */
+export const observeInstances = (
+  state: InstanceModel,
+  observation: ComponentObservation,
+  lateMs: number | null,
+): InstanceModel => {
+  const known =
+    state.version === observation.version ? state : { ...EMPTY_MODEL, version: observation.version };
+  const window = chooseWindow(observation);
+  if (window === null) return known;
+  const seen = perInstance(observation, known, window);
+  const late = lateMs !== null && window.p95Ms > lateMs;
+  const outsideMs = trackOutside(known, seen);
+  const model = learnCpu({ ...known, busy: seen.busy, outsideMs }, observation);
+  if (model.serviceMs === 0) return firstWindow(model, seen, late);
+  if (dependenciesDominate(model, seen)) return { ...model, saturatedRuns: 0 };
+  const bornLate = late && !model.serviceKnown;
+  const ratio = bornLate ? SATURATED_RATIO : congestion(model, seen);
+  if (seen.busy < IDLE_BUSY_MAX || ratio < CALM_RATIO)
+    return learnCalm(learnService(model, seen, true), seen);
+  const quicker = learnService(model, seen, false);
+  // Slow without anything waiting is a slow moment of the instances, not a want of them.
+  return ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN
+    ? learnSaturated(quicker, seen)
+    : learnModerate(quicker, observation);
+};
+
+const trackOutside = (model: InstanceModel, seen: InstanceWindow): number => {
+  if (model.serviceMs === 0) return seen.outsideMs;
+  return (
+    model.outsideMs + (seen.outsideMs < model.outsideMs ? 0.3 : 0.02) * (seen.outsideMs - model.outsideMs)
+  );
+};
+
+/**
+ * Dependencies are much slower than usual: a small error of what they take is then as large as what the instance takes
+ * itself, and nothing can be learned about it.
+ */
+const dependenciesDominate = (model: InstanceModel, seen: InstanceWindow): boolean =>
+  seen.outsideMs > 2 * model.outsideMs && seen.outsideMs > model.serviceMs;
+
+const firstWindow = (model: InstanceModel, seen: InstanceWindow, late: boolean): InstanceModel => {
+  const first: InstanceModel = {
+    ...model,
+    serviceMs: seen.ownMs,
+    serviceP95Ms: seen.ownP95Ms,
+    serviceKnown: !late,
+  };
+  return late ? first : learnCalm(first, seen);
+};
+
+/** Servers one instance counts for in the queueing model: at least one, at most what keeps its formulas cheap. */
+const CONCURRENCY_MAX = 32;
+
+export const concurrencyOf = (model: InstanceModel): number => {
+  const parallel = (capacityOf(model, 0) * model.serviceMs) / 1_000;
+  return Math.min(CONCURRENCY_MAX, Math.max(1, Math.round(parallel)));
+};
+
+/**
+ * Requests per second one instance completes at most; 0: unknown. Measured where it was seen; else the concurrency it
+ * proved plus some, at least one request at a time, and no more than `cpus` (0: no limit) allow when the CPU limits it.
+ */
+export const capacityOf = (model: InstanceModel, cpus: number): number => {
+  if (model.capacity > 0) return model.capacity;
+  if (model.serviceMs === 0) return 0;
+  const assumed = Math.max(1, UNPROVEN_GROWTH * model.provenBusy) / (model.serviceMs / 1_000);
+  const cpuBound = cpus > 0 && model.cpuS >= (CPU_BOUND_SHARE * model.serviceMs) / 1_000;
+  const byCpu = cpuBound ? cpus / model.cpuS : Infinity;
+  return Math.max(Math.min(assumed, byCpu), model.provenRate);
+};

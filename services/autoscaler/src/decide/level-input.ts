@@ -1,0 +1,42 @@
+/**
+ * The level as the autoscaler sees it at one moment, and its translation into one observation per component. Plain data:
+ * in production an adapter fills it from etcd and the monitor, in a simulation the simulated level does.
+ */
+import type {
+  Component,
+  EndpointsRecord,
+  InstanceRecord,
+  ObjectiveRecord,
+  OverrideRecord,
+  TargetRecord,
+  TypeGraph,
+} from '@mitosis/contracts';
+import type { RequestMetrics, ResourceMetrics } from './observation.js';
+
+export interface ComponentMetrics {
+  readonly requests: RequestMetrics;
+  readonly usage: ResourceMetrics | null;
+}
+
+export interface LevelInput {
+  readonly nowMs: number;
+  readonly generation: number;
+  readonly typeGraph: TypeGraph;
+  /** The share the parent handed down; null: none. */
+  readonly handedDown: ObjectiveRecord | null;
+  readonly targets: ReadonlyMap<string, TargetRecord>;
+  readonly overrides: ReadonlyMap<string, OverrideRecord>;
+  readonly instances: readonly InstanceRecord[];
+  readonly endpoints: ReadonlyMap<string, EndpointsRecord>;
+  /** By component; null: the monitor is silent or its data is stale. */
+  readonly metrics: ReadonlyMap<string, ComponentMetrics> | null;
+}
+
+/** Components the autoscaler sets a target for. */
+export const isScaled = (component: Component): boolean => component.kind === 'service' && !component.runOnce;
+
+export const scaledComponents = (typeGraph: TypeGraph): readonly Component[] =>
+  Object.values(typeGraph.components).filter(isScaled);
+
+export const componentOf = (typeGraph: TypeGraph, name: string): Component | undefined =>
+  Object.hasOwn(typeGraph.components, name) ? typeGraph.components[name] : undefined;

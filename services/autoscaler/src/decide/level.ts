@@ -1,0 +1,171 @@
+/**
+ * One step of all policies of a level on one observation of it. Every replica takes the same steps, so that the state of
+ * a follower is that of the leader; only the leader acts on the result. Must stay pure: `mitosis simulate` runs it too.
+ */
+import type { Component, Objective } from '@mitosis/contracts';
+import { pluginFor } from '../plugins/index.js';
+import { downstreamOf } from './downstream.js';
+import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
+import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
+import { withoutAbsurdities, type ComponentObservation, type RequestWindow } from './observation.js';
+import type { PolicySettings, PolicyState, Recommendation } from './policy.js';
+
+export type ComponentState = {
+  /** Policy kind `policy` belongs to. */
+  readonly kind: string;
+  readonly policy: PolicyState;
+};
+
+export type LevelState = {
+  readonly components: { readonly [component: string]: ComponentState };
+  /** Ready instances by component (sorted, joined) and since when there are just these. */
+  readonly ready: { readonly [component: string]: { readonly ids: string; readonly sinceMs: number } };
+  /** Time of a request in each component without queueing and dependencies; falls fast, rises slowly. */
+  readonly calmMs: { readonly [component: string]: number };
+};
+
+export const EMPTY_LEVEL: LevelState = { components: {}, ready: {}, calmMs: {} };
+
+export interface ComponentAdvice {
+  readonly component: Component;
+  readonly observation: ComponentObservation;
+  readonly recommendation: Recommendation;
+}
+
+export interface LevelStep {
+  readonly state: LevelState;
+  readonly advice: readonly ComponentAdvice[];
+  /** For every component on the path, child compositions included. */
+  readonly objectives: ReadonlyMap<string, Objective>;
+}
+
+/** Longer starts are re-readiness of an old instance, not a start. */
+const START_MAX_MS = 600_000;
+
+const readyIds = (input: LevelInput, component: string): readonly string[] =>
+  (input.endpoints.get(component)?.endpoints ?? [])
+    .filter(({ state }) => state === 'ready')
+    .map(({ instance }) => instance)
+    .sort();
+
+/** Median time from an instance's record to its endpoint; null while none was seen. */
+export const measureStartMs = (input: LevelInput, component: string): number | null => {
+  const created = new Map(input.instances.map((instance) => [instance.id, instance.createdAtMs]));
+  const starts = (input.endpoints.get(component)?.endpoints ?? [])
+    .flatMap(({ instance, readySinceMs }) => {
+      const createdAtMs = created.get(instance);
+      return createdAtMs === undefined ? [] : [readySinceMs - createdAtMs];
+    })
+    .filter((ms) => ms > 0 && ms < START_MAX_MS)
+    .sort((a, b) => a - b);
+  return starts[Math.floor((starts.length - 1) / 2)] ?? null;
+};
+
+const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =>
+  Object.fromEntries(
+    scaledComponents(input.typeGraph).map(({ name }) => {
+      const ids = readyIds(input, name).join(' ');
+      const before = Object.hasOwn(state.ready, name) ? state.ready[name] : undefined;
+      return [name, before?.ids === ids ? before : { ids, sinceMs: input.nowMs }];
+    }),
+  );
+
+const observe = (
+  input: LevelInput,
+  ready: LevelState['ready'],
+  component: Component,
+  objective: Objective | null,
+): ComponentObservation => {
+  const { name } = component;
+  const target = input.targets.get(name);
+  const metrics = input.metrics?.get(name);
+  return withoutAbsurdities({
+    component: name,
+    nowMs: input.nowMs,
+    version: component.version,
+    count: target?.count ?? component.scale.initial,
+    countSinceMs: target?.atMs ?? 0,
+    ready: readyIds(input, name).length,
+    starting: input.instances.filter(
+      (instance) =>
+        instance.component === name && (instance.phase === 'starting' || instance.phase === 'running'),
+    ).length,
+    readyStableSinceMs: ready[name]?.sinceMs ?? input.nowMs,
+    startMs: measureStartMs(input, name),
+    scale: component.scale,
+    resources: component.resources,
+    objective,
+    requests: metrics?.requests ?? null,
+    usage: metrics?.usage ?? null,
+    downstream: input.metrics === null ? null : downstreamOf(input.typeGraph, input.metrics, component),
+  });
+};
+
+const ownMsOf = (input: LevelInput, component: Component): number | null => {
+  const window = input.metrics?.get(component.name)?.requests.last10 ?? null;
+  if (window === null || input.metrics === null || window.rate * window.seconds < 5) return null;
+  const outside = downstreamOf(input.typeGraph, input.metrics, component)?.last10Ms ?? 0;
+  const ownMs = Math.max(window.meanMs - outside, 0.01);
+  // What a third party may take at most is what it is bound by; when it takes longer it is the composer's to leave it.
+  return component.kind === 'binding' && component.rebind.p95Ms > 0
+    ? Math.min(ownMs, component.rebind.p95Ms)
+    : ownMs;
+};
+
+/** Quickly down, slowly up (about three minutes): a queue must not widen the share of the component that has it. */
+const trackCalm = (state: LevelState, input: LevelInput): LevelState['calmMs'] =>
+  Object.fromEntries(
+    Object.values(input.typeGraph.components).flatMap((component) => {
+      const before = Object.hasOwn(state.calmMs, component.name) ? (state.calmMs[component.name] ?? 0) : 0;
+      const ownMs = ownMsOf(input, component);
+      if (ownMs === null) return before > 0 ? [[component.name, before]] : [];
+      const gain = before === 0 ? 1 : ownMs < before ? 0.3 : 0.005;
+      return [[component.name, before + gain * (ownMs - before)]];
+    }),
+  );
+
+const visitsOf = (input: LevelInput, name: string): number => {
+  const rate = (window: RequestWindow | null | undefined): number => window?.rate ?? 0;
+  const entry = input.typeGraph.entry;
+  const entryRate = entry === null ? 0 : rate(input.metrics?.get(entry)?.requests.last60);
+  const own = rate(input.metrics?.get(name)?.requests.last60);
+  return entryRate > 0 && own > 0 ? own / entryRate : 1;
+};
+
+const objectivesOf = (input: LevelInput, calmMs: LevelState['calmMs']): ReadonlyMap<string, Objective> => {
+  const level = levelObjective(input.typeGraph, input.handedDown);
+  const calm = new Map<string, CalmComponent>(
+    Object.entries(calmMs).map(([name, ownMs]) => [name, { ownMs, visits: visitsOf(input, name) }]),
+  );
+  return new Map(
+    Object.values(input.typeGraph.components).flatMap((component) => {
+      const objective = objectiveFor(input.typeGraph, level, calm, component);
+      return objective === null ? [] : [[component.name, objective] as const];
+    }),
+  );
+};
+
+/** Takes one observation of the level in and says what each policy wants. */
+export const stepLevel = (state: LevelState, input: LevelInput, settings: PolicySettings): LevelStep => {
+  const ready = trackReady(state, input);
+  const calmMs = trackCalm(state, input);
+  const objectives = objectivesOf(input, calmMs);
+  const components: Record<string, ComponentState> = {};
+  const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
+    const { name } = component;
+    const plugin = pluginFor(component.policy);
+    const before = Object.hasOwn(state.components, name) ? state.components[name] : undefined;
+    const observation = observe(input, ready, component, objectives.get(name) ?? null);
+    const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
+    const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
+    components[name] = { kind: component.policy.kind, policy: after };
+    return { component, observation, recommendation };
+  });
+  return { state: { components, ready, calmMs }, advice, objectives };
+};
+
+/** Child levels and what each has to hold. */
+export const childShares = (input: LevelInput, step: LevelStep): ReadonlyMap<string, Objective> =>
+  new Map(
+    [...step.objectives].filter(([name]) => componentOf(input.typeGraph, name)?.kind === 'composition'),
+  );

@@ -1,0 +1,117 @@
+/**
+ * What a scaling policy may know about one component at one moment: plain data, so that the same policies run in
+ * production, in tests and in `mitosis simulate`. `null` always means unknown; it must never be read as zero.
+ */
+import type { ComponentName, Objective, Resources, Scale } from '@mitosis/contracts';
+
+/** One window of requests. A window without fresh samples is represented by null, never by zeros. */
+export interface RequestWindow {
+  readonly seconds: number;
+  /** Completed requests per second (TCP: connections), those the router rejected included. */
+  readonly rate: number;
+  /** 0..1 */
+  readonly errorRatio: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly meanMs: number;
+}
+
+export interface RequestMetrics {
+  readonly last1: RequestWindow | null;
+  readonly last10: RequestWindow | null;
+  readonly last60: RequestWindow | null;
+  /** Requests at instances now, over all routers. */
+  readonly inFlight: number;
+  /** Requests held by the routers for want of an endpoint. */
+  readonly queued: number;
+  /** Per second over the last 10 s: answered by the router itself because no endpoint could take them. */
+  readonly rejectedRate: number;
+}
+
+export interface ResourceMetrics {
+  /** Sum over the instances seen, last 10 s. */
+  readonly cpuCores: number;
+  readonly memoryBytes: number;
+  readonly instancesSeen: number;
+}
+
+/** Where this component's requests are while they are not at work in it: no instance of its own can shorten that. */
+export interface Downstream {
+  /** Time spent in dependencies per request of this component, in the last second and the last ten; null: unknown. */
+  readonly last1Ms: number | null;
+  readonly last10Ms: number | null;
+  /** Its requests that are in dependencies now. */
+  readonly inFlight: number;
+}
+
+export interface ComponentObservation {
+  readonly component: ComponentName;
+  readonly nowMs: number;
+  /** Hash of what runs: what was learned about one version does not hold for the next. */
+  readonly version: string;
+  /** The count in force; what is wanted of health. */
+  readonly count: number;
+  /** When the count in force was last changed; 0: never. */
+  readonly countSinceMs: number;
+  /** Endpoints that take requests. */
+  readonly ready: number;
+  /** Instances committed that are not ready yet. */
+  readonly starting: number;
+  /** No instance became ready or left the endpoints since then. */
+  readonly readyStableSinceMs: number;
+  /** Time from the decision to start an instance to its being ready, measured; null: none measured yet. */
+  readonly startMs: number | null;
+  readonly scale: Scale;
+  readonly resources: Resources;
+  /** What this component has to hold: its own, or its share of the level's. null: nothing. */
+  readonly objective: Objective | null;
+  readonly requests: RequestMetrics | null;
+  readonly usage: ResourceMetrics | null;
+  /** null: it has no dependency, or nothing is known about them. */
+  readonly downstream: Downstream | null;
+}
+
+/** Above this no measurement of one component is believed: a router of ours serves some ten thousand requests a second. */
+const RATE_MAX = 1e7;
+/** An hour: longer than any request that is let live. */
+const LATENCY_MAX_MS = 3_600_000;
+
+const within = (value: number, max: number): boolean => Number.isFinite(value) && value >= 0 && value <= max;
+
+/** False for what no working monitor can report: NaN, negative, infinite, or percentiles out of order. */
+export const isPlausible = (window: RequestWindow): boolean =>
+  within(window.rate, RATE_MAX) &&
+  within(window.errorRatio, 1) &&
+  window.seconds > 0 &&
+  [window.p50Ms, window.p95Ms, window.p99Ms, window.meanMs].every((ms) => within(ms, LATENCY_MAX_MS)) &&
+  window.p50Ms <= window.p95Ms &&
+  window.p95Ms <= window.p99Ms;
+
+/** The observation with everything absurd turned into unknown. */
+export const withoutAbsurdities = (observation: ComponentObservation): ComponentObservation => {
+  const { requests, usage } = observation;
+  const sound = (window: RequestWindow | null): RequestWindow | null =>
+    window !== null && isPlausible(window) ? window : null;
+  const countsSound =
+    requests !== null &&
+    [requests.inFlight, requests.queued, requests.rejectedRate].every((value) => within(value, RATE_MAX));
+  const usageSound =
+    usage !== null &&
+    within(usage.cpuCores, 1e5) &&
+    within(usage.memoryBytes, 1e15) &&
+    usage.instancesSeen > 0;
+  return {
+    ...observation,
+    requests:
+      requests !== null && countsSound
+        ? {
+            ...requests,
+            last1: sound(requests.last1),
+            last10: sound(requests.last10),
+            last60: sound(requests.last60),
+          }
+        : null,
+    usage: usageSound ? usage : null,
+  };
+};

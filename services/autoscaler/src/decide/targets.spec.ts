@@ -1,0 +1,128 @@
+import {
+  componentName,
+  decisionId,
+  type ControlMode,
+  type OverrideRecord,
+  type TargetRecord,
+} from '@mitosis/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EMPTY_LEVEL, stepLevel } from './level.js';
+import type { LevelInput } from './level-input.js';
+import { aComponent, aTypeGraph, aWindow, someRequests } from './observation.testing.js';
+import { decideTargets } from './targets.js';
+
+const NOW_MS = 1_000_000;
+const web = aComponent('web', { policy: { kind: 'fixed' }, scale: { min: 2, max: 6, initial: 3 } });
+
+const targetOf = (count: number): TargetRecord => ({
+  v: 1,
+  component: componentName('web'),
+  count,
+  generation: 1,
+  atMs: NOW_MS - 60_000,
+  reason: '',
+  decision: decisionId('d'),
+});
+
+const overrideOf = (count: number, expiresAtMs = 0): OverrideRecord => ({
+  v: 1,
+  component: componentName('web'),
+  count,
+  expiresAtMs,
+  reason: 'sale',
+});
+
+const inputOf = (overrides: Partial<LevelInput> = {}): LevelInput => ({
+  nowMs: NOW_MS,
+  generation: 1,
+  typeGraph: aTypeGraph([web]),
+  handedDown: null,
+  targets: new Map(),
+  overrides: new Map(),
+  instances: [],
+  endpoints: new Map(),
+  metrics: null,
+  ...overrides,
+});
+
+const decide = (input: LevelInput, mode: ControlMode = 'run', advised = new Map<string, number>()) =>
+  decideTargets(input, stepLevel(EMPTY_LEVEL, input, { holdMs: 60_000 }).advice, mode, advised);
+
+describe('targets', () => {
+  it.each<ControlMode>(['run', 'advise', 'paused'])('writes the first target in mode %s', (mode) => {
+    const [change] = decide(inputOf(), mode).changes;
+    expect(change).toMatchObject({ from: null, to: 3, applied: true, policy: 'initial' });
+  });
+
+  it('writes nothing that is there already', () => {
+    expect(decide(inputOf({ targets: new Map([['web', targetOf(3)]]) })).changes).toEqual([]);
+  });
+
+  it.each<ControlMode>(['run', 'advise', 'paused'])(
+    'brings a target back into changed bounds in mode %s',
+    (mode) => {
+      const [change] = decide(inputOf({ targets: new Map([['web', targetOf(9)]]) }), mode).changes;
+      expect(change).toMatchObject({ from: 9, to: 6, applied: true, policy: 'bounds' });
+    },
+  );
+
+  it('follows an override until it expires, within the bounds', () => {
+    const targets = new Map([['web', targetOf(3)]]);
+    const under = (override: OverrideRecord, mode: ControlMode = 'run') =>
+      decide(inputOf({ targets, overrides: new Map([['web', override]]) }), mode).changes[0];
+    expect(under(overrideOf(5))).toMatchObject({ to: 5, policy: 'override', applied: true });
+    expect(under(overrideOf(5), 'paused')).toMatchObject({ to: 5, applied: true });
+    expect(under(overrideOf(50))).toMatchObject({ to: 6, reason: 'set by hand: sale (50 is outside 2..6)' });
+    expect(under(overrideOf(0))).toMatchObject({ to: 2 });
+    expect(under(overrideOf(5, NOW_MS))).toBeUndefined();
+    expect(under(overrideOf(5, NOW_MS + 1))).toMatchObject({ to: 5 });
+  });
+
+  it('advises once and applies nothing in mode advise', () => {
+    const input = inputOf({ targets: new Map([['web', targetOf(4)]]) });
+    const first = decide(input, 'advise');
+    expect(first.changes).toMatchObject([{ from: 4, to: 3, applied: false }]);
+    expect(decide(input, 'advise', new Map(first.advised)).changes).toEqual([]);
+    expect(decide(input, 'paused').changes).toEqual([]);
+    expect(decide(input, 'run').changes).toMatchObject([{ to: 3, applied: true }]);
+  });
+
+  it('sets no target for children, bindings and what runs once, and removes those of components that went', () => {
+    const typeGraph = aTypeGraph([
+      aComponent('catalog', { kind: 'composition' }),
+      aComponent('payment', { kind: 'binding' }),
+      aComponent('migrate', { runOnce: true }),
+    ]);
+    const plan = decide(inputOf({ typeGraph, targets: new Map([['web', targetOf(3)]]) }));
+    expect(plan.changes).toEqual([]);
+    expect(plan.removed).toEqual(['web']);
+  });
+
+  it('never leaves min..max and never goes down without data', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 5 }),
+        fc.integer({ min: 0, max: 20 }),
+        fc.integer({ min: -5, max: 40 }),
+        fc.option(fc.double({ min: 0, max: 5_000, noNaN: true })),
+        fc.constantFrom<ControlMode>('run', 'advise', 'paused'),
+        (min, spread, current, rate, mode) => {
+          const scale = { min, max: min + spread, initial: min };
+          const typeGraph = aTypeGraph([aComponent('web', { scale })]);
+          const requests = rate === null ? null : someRequests(aWindow({ rate }));
+          const metrics = requests === null ? null : new Map([['web', { requests, usage: null }]]);
+          const plan = decide(
+            inputOf({ typeGraph, metrics, targets: new Map([['web', targetOf(current)]]) }),
+            mode,
+          );
+          for (const change of plan.changes) {
+            expect(change.to).toBeGreaterThanOrEqual(scale.min);
+            expect(change.to).toBeLessThanOrEqual(scale.max);
+            if (metrics === null && current <= scale.max) expect(change.to).toBeGreaterThanOrEqual(current);
+          }
+        },
+      ),
+    );
+  });
+});
