@@ -174,6 +174,7 @@ export const NO_OUTCOMES: ActOutcomes = {
   refused: new Map(),
   listeners: new Map(),
   released: new Set(),
+  listenAgain: new Set(),
   born: new Set(),
   purged: new Set(),
 };

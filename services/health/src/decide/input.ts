@@ -69,6 +69,8 @@ export interface ActOutcomes {
   readonly listeners: ReadonlyMap<SiteId, readonly agent.Listener[]>;
   /** Published sockets that were released, by `releaseKey`. */
   readonly released: ReadonlySet<string>;
+  /** Sites whose agent is to be asked once more for what it could not bind. */
+  readonly listenAgain: ReadonlySet<SiteId>;
   /** `<component>@<incarnation>` of births that were answered. */
   readonly born: ReadonlySet<string>;
   readonly purged: ReadonlySet<string>;

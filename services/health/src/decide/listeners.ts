@@ -135,10 +135,9 @@ export const listenerActs = (world: World): readonly [World, readonly Act[]] => 
   for (const { value: site } of world.input.sites.values()) {
     const observation = world.input.agents.get(site.site);
     const answers = world.input.outcomes.listeners.get(site.site);
-    if (answers !== undefined && wanted.every(({ name }) => answers.some((answer) => answer.name === name))) {
-      next = namedErrors(next, site.site, wanted);
-      continue;
-    }
+    next = namedErrors(next, site.site, wanted);
+    const answered = wanted.every(({ name }) => answers?.some((answer) => answer.name === name) ?? false);
+    if (answered && !world.input.outcomes.listenAgain.has(site.site)) continue;
     if (observation === undefined || observation.host === '') {
       next = waitFor(next, {
         component: '',

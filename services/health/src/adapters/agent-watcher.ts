@@ -1,0 +1,159 @@
+/**
+ * What the agents of all sites report of this level, on every replica, so that a new leader knows at once. A broken
+ * stream keeps the last report and says that it is not in sync: silence is unknown, never absence.
+ */
+import { instanceId, type agent, type InstanceId, type SiteId } from '@mitosis/contracts';
+import type { Peers } from '@mitosis/service-kit';
+import type { SiteObservation } from '../decide/input.js';
+
+const HELLO_RETRY_MS = 500;
+
+interface Site {
+  readonly address: string;
+  readonly ending: AbortController;
+  statuses: Map<InstanceId, agent.InstanceStatus>;
+  /** What a new stream has told so far; undefined once it is in sync. */
+  arriving: Map<InstanceId, agent.InstanceStatus> | undefined;
+  synced: boolean;
+  host: string;
+}
+
+export interface AgentWatcherOptions {
+  readonly level: string;
+  readonly peers: Peers;
+  readonly onChange: () => void;
+}
+
+export class AgentWatcher {
+  private readonly sites = new Map<SiteId, Site>();
+  version = 0;
+
+  constructor(private readonly options: AgentWatcherOptions) {}
+
+  /** Watches exactly these; a site whose address changed is watched anew. */
+  watch(addresses: ReadonlyMap<SiteId, string>): void {
+    for (const [id, site] of this.sites) {
+      if (addresses.get(id) === site.address) continue;
+      site.ending.abort();
+      this.sites.delete(id);
+      this.changed();
+    }
+    for (const [id, address] of addresses) {
+      if (!this.sites.has(id)) this.open(id, address);
+    }
+  }
+
+  observations(): ReadonlyMap<SiteId, SiteObservation> {
+    return new Map(
+      [...this.sites].map(([id, { synced, host, statuses }]) => [id, { synced, host, statuses }]),
+    );
+  }
+
+  /** The agent's answer to an act, which may come before its event. */
+  apply(site: SiteId, status: agent.InstanceStatus): void {
+    const known = this.sites.get(site);
+    if (known === undefined) return;
+    const before = known.statuses.get(instanceId(status.id));
+    // The stream was faster and knows more.
+    if (before !== undefined && before.changedAtMs > status.changedAtMs) return;
+    this.put(known, status);
+    this.changed();
+  }
+
+  close(): void {
+    for (const { ending } of this.sites.values()) ending.abort();
+    this.sites.clear();
+  }
+
+  private open(id: SiteId, address: string): void {
+    const site: Site = {
+      address,
+      ending: new AbortController(),
+      statuses: new Map(),
+      arriving: new Map(),
+      synced: false,
+      host: '',
+    };
+    this.sites.set(id, site);
+    const { peers, level } = this.options;
+    peers.stream(
+      'agent',
+      address,
+      'watch',
+      { level },
+      {
+        onMessage: (message) => this.onEvent(site, message),
+        onState: (state) => this.onState(site, state),
+      },
+      site.ending.signal,
+    );
+  }
+
+  private onState(site: Site, state: 'open' | 'broken'): void {
+    site.arriving = new Map();
+    site.synced = false;
+    if (state === 'open') void this.hello(site);
+    this.changed();
+  }
+
+  private onEvent(site: Site, message: agent.AgentEvent): void {
+    const { event } = message;
+    switch (event?.$case) {
+      case 'status':
+        this.put(site, event.value);
+        break;
+      case 'removed':
+        site.statuses.delete(instanceId(event.value));
+        site.arriving?.delete(instanceId(event.value));
+        break;
+      case 'synced':
+        // What the agent did not name any more is gone: only now, and only by its word.
+        if (site.arriving !== undefined) site.statuses = site.arriving;
+        site.arriving = undefined;
+        site.synced = true;
+        break;
+      case undefined:
+        return;
+      default:
+        event satisfies never;
+    }
+    // Before it is in sync nothing may be concluded, so nobody needs to look.
+    if (site.synced) this.changed();
+  }
+
+  private put(site: Site, status: agent.InstanceStatus): void {
+    site.statuses.set(instanceId(status.id), status);
+    site.arriving?.set(instanceId(status.id), status);
+  }
+
+  /** The host's address, which no event carries while nothing runs there. */
+  private async hello(site: Site): Promise<void> {
+    const { signal } = site.ending;
+    while (!signal.aborted && site.host === '') {
+      try {
+        const info = await this.options.peers.call('agent', site.address, 'hello', {}, { signal });
+        site.host = info.host;
+        this.changed();
+      } catch {
+        await pause(HELLO_RETRY_MS, signal);
+      }
+    }
+  }
+
+  private changed(): void {
+    this.version += 1;
+    this.options.onChange();
+  }
+}
+
+export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });

@@ -1,0 +1,96 @@
+/**
+ * Asks each child level's health leader how the child is, about once a second while this replica leads. The parent dials
+ * the child; what a child does not answer stays what it was, with the time it was heard.
+ */
+import type { ChildRecord, health } from '@mitosis/contracts';
+import type { Peers } from '@mitosis/service-kit';
+import type { ChildObservation } from '../decide/input.js';
+import { pause } from './agent-watcher.js';
+
+const PERIOD_MS = 1_000;
+/** Until it is ready for the first time somebody waits for it. */
+const EAGER_PERIOD_MS = 150;
+const DEADLINE_MS = 1_000;
+
+export interface ChildWatcherOptions {
+  readonly peers: Peers;
+  readonly children: () => readonly ChildRecord[];
+  readonly nowMs: () => number;
+  readonly onChange: () => void;
+}
+
+export class ChildWatcher {
+  private readonly heard = new Map<string, ChildObservation>();
+  private readonly leaders = new Map<string, string>();
+  version = 0;
+
+  constructor(private readonly options: ChildWatcherOptions) {}
+
+  observations(): ReadonlyMap<string, ChildObservation> {
+    return this.heard;
+  }
+
+  /** Until the signal aborts, which is when leadership ends. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.heard.clear();
+    while (!signal.aborted) {
+      const children = this.options.children();
+      for (const name of this.heard.keys()) {
+        if (!children.some(({ component }) => component === name)) this.heard.delete(name);
+      }
+      await Promise.all(children.map((child) => this.ask(child, signal)));
+      const settled = children.every((child) => this.heard.get(child.component)?.ready === true);
+      await pause(settled ? PERIOD_MS : EAGER_PERIOD_MS, signal);
+    }
+  }
+
+  private async ask(child: ChildRecord, signal: AbortSignal): Promise<void> {
+    try {
+      const leader = this.leaders.get(child.component) ?? (await this.findLeader(child, signal));
+      if (leader === undefined) return;
+      const composite = await this.options.peers.call(
+        'health',
+        leader,
+        'composite',
+        {},
+        { deadlineMs: DEADLINE_MS, signal },
+      );
+      if (composite.level === child.level) this.hear(child.component, composite);
+    } catch {
+      // Another replica may lead by now; who does is asked anew next time.
+      this.leaders.delete(child.component);
+    }
+  }
+
+  private async findLeader(child: ChildRecord, signal: AbortSignal): Promise<string | undefined> {
+    for (const address of child.managers) {
+      const directory = await this.options.peers
+        .call('management', address, 'directory', {}, { deadlineMs: DEADLINE_MS, signal })
+        .catch(() => undefined);
+      if (directory === undefined || directory.level !== child.level) continue;
+      const leader = directory.leaders.find((entry) => entry.function === 'health')?.grpc;
+      if (leader === undefined || leader === '') continue;
+      this.leaders.set(child.component, leader);
+      return leader;
+    }
+    return undefined;
+  }
+
+  private hear(component: string, composite: health.CompositeHealth): void {
+    const { state, reason, ready } = composite;
+    const next: ChildObservation = {
+      state,
+      reason,
+      ready,
+      disposed: state === 'disposed',
+      atMs: this.options.nowMs(),
+    };
+    const before = this.heard.get(component);
+    this.heard.set(component, next);
+    const same =
+      before !== undefined && before.state === state && before.ready === ready && before.reason === reason;
+    if (same) return;
+    this.version += 1;
+    this.options.onChange();
+  }
+}
