@@ -10,6 +10,9 @@ import { rolloutReason } from './rollout.js';
 import type { Wait } from './plan.js';
 import { isDisposing, isUnhealthy, recordsOf, typeGraphOf, worldOf, type World } from './world.js';
 
+/** What a child said counts for this long; five of its answers may be missed. */
+const SILENCE_MS = 5_000;
+
 /** `waits` are those of the last plan: they say why something is missing. */
 export const compositeHealth = (input: HealthInput, waits: readonly Wait[]): health.CompositeHealth => {
   const world = worldOf(input);
@@ -136,6 +139,11 @@ const runOnceHealth = (
 
 const childHealth = (world: World, component: Component): health.ComponentHealth => {
   const child = world.input.childHealth.get(component.name);
+  const silentMs = child === undefined ? 0 : world.input.nowMs - child.atMs;
+  if (silentMs > SILENCE_MS) {
+    const reason = `the child level has not answered for ${Math.round(silentMs / 1_000)} s`;
+    return { component: component.name, wanted: 1, ready: 0, state: 'degraded', reason };
+  }
   return {
     component: component.name,
     wanted: 1,
