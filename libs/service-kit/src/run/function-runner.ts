@@ -2,7 +2,7 @@
  * Drives one function in one process: passes and commands, one at a time, only with a live session. Timer and nudge
  * share one path. Must never run two passes at once, not even when one hangs: then leadership is given up instead.
  */
-import { MitosisError, type ControlMode } from '@mitosis/contracts';
+import { FencedError, MitosisError, type ControlMode } from '@mitosis/contracts';
 import type { Candidate, LeaderSession } from '@mitosis/coordination';
 import type { FunctionShell, PassResult } from '../function.js';
 import { NotLeaderError } from '../grpc-errors.js';
@@ -41,6 +41,12 @@ const SETTLE_MS = 5;
 const COMMANDS_MAX = 32;
 
 type Job = () => Promise<void>;
+
+interface Watch {
+  /** Aborted with the session and at the bound. */
+  readonly signal: AbortSignal;
+  end(): void;
+}
 
 export class FunctionRunner {
   private readonly passLog = new PassLog();
@@ -103,10 +109,17 @@ export class FunctionRunner {
     }
     return new Promise<T>((resolve, reject) => {
       this.commands.push(async () => {
+        let watch: Watch | undefined;
         try {
-          resolve(await run(this.requireSession()));
+          const session = this.requireSession();
+          watch = this.watchOver(session, 'the command');
+          // The caller is answered at the bound; the next job waits until this one has really ended.
+          watch.signal.addEventListener('abort', () => reject(asError(watch?.signal.reason)), { once: true });
+          resolve(await run(session));
         } catch (error) {
-          reject(error);
+          reject(asError(error));
+        } finally {
+          watch?.end();
         }
         this.nextPassAtMs = 0;
       });
@@ -206,7 +219,7 @@ export class FunctionRunner {
     const { shell, nowMs, mode } = this.options;
     this.nextPassAtMs = Infinity;
     const startedMs = performance.now();
-    const watch = this.watchOver(session);
+    const watch = this.watchOver(session, 'the pass');
     let result: PassResult;
     try {
       result = await shell.pass({ session, signal: watch.signal, mode: mode(), nowMs: nowMs() });
@@ -229,15 +242,15 @@ export class FunctionRunner {
     this.nextPassAtMs = performance.now() + Math.min(waitMs, this.options.shell.periodMs);
   }
 
-  private watchOver(session: LeaderSession): { readonly signal: AbortSignal; end(): void } {
+  private watchOver(session: LeaderSession, what: string): Watch {
     const timeoutMs = this.options.jobTimeoutMs ?? JOB_TIMEOUT_MS;
     const controller = new AbortController();
     const abort = (): void => controller.abort(session.signal.reason);
     session.signal.addEventListener('abort', abort, { once: true });
     let late = setTimeout(() => {
-      controller.abort(new MitosisError('deadline', `the pass took longer than ${timeoutMs} ms`));
+      controller.abort(new MitosisError('deadline', `${what} took longer than ${timeoutMs} ms`));
       late = setTimeout(() => {
-        this.options.log.error({ runningMs: this.runningMs() }, 'a pass hangs: giving leadership up');
+        this.options.log.error({ runningMs: this.runningMs() }, `${what} hangs: giving leadership up`);
         void this.candidate?.resign().catch(() => undefined);
       }, ABORT_GRACE_MS);
     }, timeoutMs);
@@ -261,5 +274,8 @@ export class FunctionRunner {
     else if (change === 'reason') log.debug(fields, 'pass');
   }
 }
+
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new FencedError('the session ended meanwhile', { cause: error });
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
