@@ -2,3 +2,4 @@
 export * from './fake-candidate.testing.js';
 export * from './fake-peers.testing.js';
 export * from './silent-logger.testing.js';
+export * from './shell-harness.testing.js';
