@@ -31,8 +31,7 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   start(body: Buffer | Readable | null): void {
     const { context, req } = this.exchange;
     const { target } = this.lane;
-    const path = targetPath(req.url ?? '/', target.basePath);
-    if (path === undefined) return this.cannotBeSent('only origin and absolute forms can be forwarded');
+    const path = targetPath(req.url ?? '/', target.basePath) ?? '/';
     const headers = requestHeaders(req.rawHeaders, {
       remoteAddress: req.socket.remoteAddress ?? '',
       authority: target.authority,

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { responseHeaders } from '../decide/headers.js';
+import { responseHeaders, targetPath } from '../decide/headers.js';
 import type { AttemptFailure } from '../decide/retry.js';
 import { countRequest } from './counters.js';
 import { HttpAttempt } from './http-attempt.js';
@@ -38,6 +38,8 @@ export class HttpExchange implements TurnOwner {
   start(): void {
     this.route.counters.inFlight += 1;
     this.res.on('close', this.onClosed);
+    if (targetPath(this.req.url ?? '/', '') === undefined)
+      return this.refuse('only origin and absolute form can be forwarded');
     this.body.prepare(() => {
       if (!this.over) this.turn.next();
     });

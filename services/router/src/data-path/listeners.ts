@@ -24,6 +24,13 @@ export interface ListenAddress {
   readonly number: number;
 }
 
+/** Half-open: who has said everything may still listen. Kept alive: a peer that vanished is noticed in the end. */
+const SOCKET_OPTIONS = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+} as const;
 /** Before a socket that could not be bound is tried again. */
 const REBIND_MS = 1_000;
 
@@ -89,7 +96,7 @@ export class Listeners {
     const { name } = address;
     const open = this.sockets.get(name) ?? new Set<Socket>();
     this.sockets.set(name, open);
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const server = createServer(SOCKET_OPTIONS, (socket) => {
       open.add(socket);
       socket.once('close', () => open.delete(socket));
       this.events.onConnection(name, socket);
