@@ -1,0 +1,166 @@
+/** `x-mitosis.policy` → scaling policy. */
+import type { ScalingMetric, ScalingPolicy, ThresholdRule } from '@mitosis/contracts';
+import { METRICS } from '../shape/mitosis-shape.js';
+import { child, itemsOf, type Node, textOf } from '../source/node.js';
+import { byteSize } from '../values/bytes.js';
+import { durationMs } from '../values/duration.js';
+import { ratio } from '../values/ratio.js';
+import { requestsPerSecond } from '../values/rate.js';
+import { type Building, complain, extensionOf, type Service } from './service.js';
+
+/** HPA's tolerance. */
+const TOLERANCE = 0.1;
+/** No scale-in before the count was too high for this long; the autoscaler's own default for `slo`, too. */
+const DOWN_WINDOW_MS = 60_000;
+const PERIOD_MS = 30_000;
+const COOLDOWN_MS = 60_000;
+
+/** 60 % of a core per instance. */
+export const defaultTarget: ScalingPolicy = {
+  kind: 'target',
+  metric: 'cpu',
+  value: 0.6,
+  tolerance: TOLERANCE,
+  downWindowMs: DOWN_WINDOW_MS,
+};
+
+const defaultRules: readonly ThresholdRule[] = [
+  {
+    metric: 'cpu',
+    comparator: 'above',
+    threshold: 0.8,
+    periodMs: PERIOD_MS,
+    change: 1,
+    cooldownMs: COOLDOWN_MS,
+  },
+  {
+    metric: 'cpu',
+    comparator: 'below',
+    threshold: 0.3,
+    periodMs: 2 * PERIOD_MS,
+    change: -1,
+    cooldownMs: COOLDOWN_MS,
+  },
+];
+
+const KEYS = ['x-mitosis', 'policy'] as const;
+/** Which settings each kind knows, so that one of another kind is not taken in silence. */
+const SETTINGS = {
+  slo: ['hold'],
+  target: ['metric', 'value', 'tolerance', 'down_window'],
+  threshold: ['rules'],
+  fixed: [],
+} as const satisfies Record<ScalingPolicy['kind'], readonly string[]>;
+
+/** Undefined when nothing is said. */
+export const policyOf = (service: Service, building: Building): ScalingPolicy | undefined => {
+  const node = child(extensionOf(service), 'policy');
+  const kind = kindOf(node?.kind === 'scalar' ? node.text : textOf(node, 'kind'));
+  if (node === undefined || kind === undefined) return undefined;
+  rejectForeignSettings(node, kind, service, building);
+  if (kind === 'fixed') return { kind };
+  if (kind === 'slo') return { kind, holdMs: durationMs(textOf(node, 'hold') ?? '') ?? 0 };
+  if (kind === 'target') return targetOf(node, service, building);
+  const rules = itemsOf(node, 'rules').flatMap((rule) => ruleOf(rule, service, building) ?? []);
+  return { kind, rules: rules.length === 0 ? defaultRules : rules };
+};
+
+const kindOf = (text: string | undefined): ScalingPolicy['kind'] | undefined =>
+  text === 'slo' || text === 'target' || text === 'threshold' || text === 'fixed' ? text : undefined;
+
+const rejectForeignSettings = (
+  node: Node,
+  kind: ScalingPolicy['kind'],
+  service: Service,
+  { problems }: Building,
+): void => {
+  if (node.kind !== 'map') return;
+  const known: readonly string[] = SETTINGS[kind];
+  for (const [key, { keyAt }] of node.entries)
+    if (key !== 'kind' && !key.startsWith('x-') && !known.includes(key))
+      problems.error(
+        keyAt,
+        `${service.path}.x-mitosis.policy.${key}`,
+        `policy ${kind} has no setting "${key}"`,
+        known.length === 0 ? 'remove it' : `it has: ${known.join(', ')}`,
+      );
+};
+
+const targetOf = (node: Node, service: Service, building: Building): ScalingPolicy => {
+  const metric = metricOf(node);
+  const said = textOf(node, 'value');
+  if (said === undefined && metric !== 'cpu')
+    complain(
+      building,
+      service,
+      KEYS,
+      `policy target on ${metric} needs a value`,
+      `add value: ${EXAMPLES[metric]}`,
+    );
+  return {
+    kind: 'target',
+    metric,
+    value: said === undefined ? 0.6 : valueOf(said, metric, service, building),
+    tolerance: ratio(textOf(node, 'tolerance') ?? '') ?? TOLERANCE,
+    downWindowMs: durationMs(textOf(node, 'down_window') ?? '') ?? DOWN_WINDOW_MS,
+  };
+};
+
+const ruleOf = (rule: Node, service: Service, building: Building): ThresholdRule | undefined => {
+  const above = textOf(rule, 'above');
+  const below = textOf(rule, 'below');
+  const threshold = above ?? below;
+  if (threshold === undefined || (above !== undefined && below !== undefined)) {
+    building.problems.error(
+      rule.at,
+      `${service.path}.x-mitosis.policy.rules`,
+      'a rule says either above or below',
+      'write { metric: cpu, above: 0.8, change: 1 }',
+    );
+    return undefined;
+  }
+  const metric = metricOf(rule);
+  return {
+    metric,
+    comparator: above === undefined ? 'below' : 'above',
+    threshold: valueOf(threshold, metric, service, building),
+    periodMs: durationMs(textOf(rule, 'period') ?? '') ?? PERIOD_MS,
+    change: Number(textOf(rule, 'change') ?? 0),
+    cooldownMs: durationMs(textOf(rule, 'cooldown') ?? '') ?? COOLDOWN_MS,
+  };
+};
+
+const metricOf = (node: Node): ScalingMetric =>
+  METRICS.find((name) => name === textOf(node, 'metric')) ?? 'cpu';
+
+const plainNumber = (text: string): number | undefined =>
+  /^\d*\.?\d+$/.test(text) ? Number(text) : undefined;
+const READERS: Readonly<Record<ScalingMetric, (text: string) => number | undefined>> = {
+  cpu: plainNumber,
+  memory: byteSize,
+  rps: requestsPerSecond,
+  concurrency: plainNumber,
+  p95: durationMs,
+  errors: ratio,
+};
+const EXAMPLES: Readonly<Record<ScalingMetric, string>> = {
+  cpu: '0.6',
+  memory: '128M',
+  rps: '50/s',
+  concurrency: '8',
+  p95: '200ms',
+  errors: '1%',
+};
+
+const valueOf = (text: string, metric: ScalingMetric, service: Service, building: Building): number => {
+  const value = READERS[metric](text);
+  if (value === undefined || value <= 0)
+    complain(
+      building,
+      service,
+      KEYS,
+      `"${text}" is no value for ${metric}`,
+      `write one such as ${EXAMPLES[metric]}`,
+    );
+  return value ?? 0;
+};

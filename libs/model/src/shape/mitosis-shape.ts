@@ -1,0 +1,114 @@
+/** `x-mitosis`, of a composition and of a component: all that Mitosis adds to the Compose Specification. */
+import { amount, bytes, count, duration, money, positiveCount, share, throughput } from './formats.js';
+import { either, flag, formatted, list, mapOf, numberOrText, oneOfTexts, text, withAbout } from './shape.js';
+
+export const PERCENTILES: Readonly<Record<string, number>> = {
+  p50: 50,
+  p90: 90,
+  p95: 95,
+  p99: 99,
+  'p99.9': 99.9,
+};
+export const METRICS = ['cpu', 'memory', 'rps', 'concurrency', 'p95', 'errors'] as const;
+export const POLICY_KINDS = ['slo', 'target', 'threshold', 'fixed'] as const;
+
+export const objective = mapOf(
+  {
+    ...Object.fromEntries(Object.keys(PERCENTILES).map((name) => [name, duration])),
+    errors: share,
+    throughput,
+  },
+  { about: 'What is to be held: latency per percentile, share of failed requests, requests per second.' },
+);
+
+/** In the unit of the metric: cores, bytes, per second, count, duration, share. */
+const metricValue = formatted(
+  'a value of the metric: cores, a size, requests per second, a count, a duration or a share',
+  '^\\d*\\.?\\d+\\s*[a-zA-Z%/]*$',
+);
+
+const rule = mapOf(
+  {
+    metric: oneOfTexts(...METRICS),
+    above: metricValue,
+    below: metricValue,
+    period: duration,
+    change: formatted('instances to add (1) or to remove (-1)', '^[+-]?[1-9]\\d*$'),
+    cooldown: duration,
+  },
+  { required: ['metric', 'change'] },
+);
+
+const policy = either(
+  oneOfTexts(...POLICY_KINDS),
+  mapOf(
+    {
+      kind: oneOfTexts(...POLICY_KINDS),
+      hold: duration,
+      metric: oneOfTexts(...METRICS),
+      value: metricValue,
+      tolerance: share,
+      down_window: duration,
+      rules: list(rule),
+    },
+    { required: ['kind'] },
+  ),
+);
+
+const alternative = mapOf(
+  { name: text, url: text, component: text, price: amount },
+  { required: ['name'], about: 'One of those that can fulfil this component: a URL or another component.' },
+);
+
+export const componentExtension = mapOf(
+  {
+    scale: withAbout(mapOf({ min: count, max: count }), 'Bounds within which the autoscaler chooses.'),
+    policy: withAbout(policy, 'How the number of instances is chosen.'),
+    objective,
+    composition: withAbout(text, 'Path of a composition file: this component is a child level.'),
+    alternatives: withAbout(list(alternative), 'This component is bound to one of these.'),
+    rebind: mapOf(
+      { p95: duration, errors: share, after: duration, return_after: duration, trial: share },
+      { about: 'When a binding is left for a better alternative, and when it is returned to.' },
+    ),
+    exclusive: withAbout(flag, 'No replacement starts before the death of its predecessor is certain.'),
+    process: withAbout(flag, 'Runs as a process of the site although there is an image.'),
+    protocol: withAbout(oneOfTexts('http', 'tcp'), 'What its ports speak, for the router.'),
+    probe: mapOf(
+      { http: text, tcp: flag, port: numberOrText },
+      { about: 'How an instance is probed when no healthcheck says so.' },
+    ),
+    drain: either(duration, mapOf({ deadline: duration })),
+  },
+  { about: 'What Mitosis holds for this component.' },
+);
+
+const site = mapOf(
+  {
+    name: text,
+    driver: oneOfTexts('process', 'docker'),
+    agent: text,
+    cpus: amount,
+    memory: bytes,
+    zone: text,
+    price: amount,
+  },
+  { required: ['name'], about: 'A place that can run instances; price is per core and hour.' },
+);
+
+export const siteList = list(site);
+
+export const levelExtension = mapOf(
+  {
+    entry: withAbout(text, 'The component clients reach.'),
+    objective,
+    budget: mapOf({ cost: money }),
+    sites: either(text, siteList),
+    management: mapOf({
+      managers: positiveCount,
+      routers: positiveCount,
+      etcd: formatted('1, 3 or 5', '^[135]$'),
+    }),
+  },
+  { about: 'What Mitosis holds for the whole composition.' },
+);
