@@ -25,15 +25,20 @@ const tableWith = (state: 'ready' | 'draining') =>
 
 describe(entryEndpoints.name, () => {
   it('names the internal listeners of the entry, ready when an instance takes requests', () => {
-    expect(entryEndpoints('web', SITES, tableWith('ready'))).toEqual({
+    expect(entryEndpoints('shop', 'web', SITES, tableWith('ready'))).toEqual({
+      level: 'shop',
       ready: true,
       endpoints: [{ port: 'default', host: '127.0.0.1', number: 40_001 }],
     });
-    expect(entryEndpoints('web', SITES, tableWith('draining')).ready).toBe(false);
-    expect(entryEndpoints('web', SITES, undefined).ready).toBe(false);
+    expect(entryEndpoints('shop', 'web', SITES, tableWith('draining')).ready).toBe(false);
+    expect(entryEndpoints('shop', 'web', SITES, undefined).ready).toBe(false);
   });
 
   it('has nothing to tell of a level without an entry', () => {
-    expect(entryEndpoints(null, SITES, tableWith('ready'))).toEqual({ ready: false, endpoints: [] });
+    expect(entryEndpoints('shop', null, SITES, tableWith('ready'))).toEqual({
+      level: 'shop',
+      ready: false,
+      endpoints: [],
+    });
   });
 });

@@ -5,16 +5,17 @@ import type { Table } from './table.js';
 
 /** Internal listeners of the entry component on every site; ready when its route has a target that takes requests. */
 export const entryEndpoints = (
+  level: string,
   entry: string | null,
   sites: readonly ListenersRecord[],
   table: Table | undefined,
 ): router.EntryEndpointsReply => {
-  if (entry === null) return { ready: false, endpoints: [] };
+  if (entry === null) return { level, ready: false, endpoints: [] };
   const endpoints = sites
     .flatMap(({ listeners }) => listeners)
     .filter((listener) => listener.component === entry && !listener.published)
     .map(({ port, host, number }) => ({ port, host, number }));
-  return { ready: endpoints.length > 0 && hasReadyTarget(entry, table), endpoints };
+  return { level, ready: endpoints.length > 0 && hasReadyTarget(entry, table), endpoints };
 };
 
 const hasReadyTarget = (component: string, table: Table | undefined): boolean =>

@@ -76,6 +76,8 @@ export interface EntryEndpointsReply {
   /** the entry has at least one endpoint */
   ready: boolean;
   endpoints: EntryEndpoint[];
+  /** whose entry: addresses are used again, so the parent checks it */
+  level: string;
 }
 
 export interface TableReply {
@@ -636,7 +638,7 @@ export const EntryEndpoint: MessageFns<EntryEndpoint> = {
 };
 
 function createBaseEntryEndpointsReply(): EntryEndpointsReply {
-  return { ready: false, endpoints: [] };
+  return { ready: false, endpoints: [], level: "" };
 }
 
 export const EntryEndpointsReply: MessageFns<EntryEndpointsReply> = {
@@ -646,6 +648,9 @@ export const EntryEndpointsReply: MessageFns<EntryEndpointsReply> = {
     }
     for (const v of message.endpoints) {
       EntryEndpoint.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.level !== "") {
+      writer.uint32(26).string(message.level);
     }
     return writer;
   },
@@ -679,6 +684,14 @@ export const EntryEndpointsReply: MessageFns<EntryEndpointsReply> = {
             message.endpoints.push(EntryEndpoint.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -698,6 +711,7 @@ export const EntryEndpointsReply: MessageFns<EntryEndpointsReply> = {
     const message = createBaseEntryEndpointsReply();
     message.ready = object.ready ?? false;
     message.endpoints = object.endpoints?.map((e) => EntryEndpoint.fromPartial(e)) || [];
+    message.level = object.level ?? "";
     return message;
   },
 };
