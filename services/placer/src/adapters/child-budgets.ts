@@ -1,0 +1,105 @@
+/** Tells each child level's placer what it may use, and hears what it uses, while this replica leads. */
+import { siteId, type ChildRecord, type SiteId } from '@mitosis/contracts';
+import type { Peers } from '@mitosis/service-kit';
+import type { Budget, Use } from '../decide/input.js';
+
+const PERIOD_MS = 2_000;
+const DEADLINE_MS = 1_000;
+
+export interface ChildBudgetsOptions {
+  readonly peers: Peers;
+  readonly children: () => readonly ChildRecord[];
+  readonly budgetsFor: (
+    child: string,
+    use: ReadonlyMap<string, ReadonlyMap<SiteId, Use>>,
+  ) => readonly Budget[];
+  readonly onChange: () => void;
+}
+
+export class ChildBudgets {
+  private uses: ReadonlyMap<string, ReadonlyMap<SiteId, Use>> = new Map();
+  private readonly leaders = new Map<string, string>();
+
+  constructor(private readonly options: ChildBudgetsOptions) {}
+
+  /** Of all children together, per site. */
+  use(): ReadonlyMap<SiteId, Use> {
+    const total = new Map<SiteId, Use>();
+    for (const sites of this.uses.values()) {
+      for (const [site, use] of sites) {
+        const sum = total.get(site) ?? { cpus: 0, memoryBytes: 0 };
+        total.set(site, { cpus: sum.cpus + use.cpus, memoryBytes: sum.memoryBytes + use.memoryBytes });
+      }
+    }
+    return total;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const children = this.options.children().filter(({ wanted }) => wanted === 'operating');
+      this.forget(new Set(children.map(({ component }) => component)));
+      await Promise.all(children.map((child) => this.tell(child, signal)));
+      await pause(PERIOD_MS, signal);
+    }
+  }
+
+  private forget(kept: ReadonlySet<string>): void {
+    this.uses = new Map([...this.uses].filter(([name]) => kept.has(name)));
+  }
+
+  private async tell(child: ChildRecord, signal: AbortSignal): Promise<void> {
+    const { peers, budgetsFor } = this.options;
+    try {
+      const leader = this.leaders.get(child.component) ?? (await this.findLeader(child, signal));
+      const sites = budgetsFor(child.component, this.uses);
+      if (leader === undefined || sites.length === 0) return;
+      const { uses } = await peers.call(
+        'placer',
+        leader,
+        'setBudget',
+        { level: child.level, sites: [...sites] },
+        { deadlineMs: DEADLINE_MS, signal },
+      );
+      this.hear(
+        child.component,
+        new Map(uses.map(({ site, cpus, memoryBytes }) => [siteId(site), { cpus, memoryBytes }])),
+      );
+    } catch {
+      // The child's placer may have a new leader, or the child is not up yet: asked again next time.
+      this.leaders.delete(child.component);
+    }
+  }
+
+  private hear(child: string, use: ReadonlyMap<SiteId, Use>): void {
+    const before = JSON.stringify([...(this.uses.get(child) ?? [])]);
+    if (before === JSON.stringify([...use])) return;
+    this.uses = new Map(this.uses).set(child, use);
+    this.options.onChange();
+  }
+
+  private async findLeader(child: ChildRecord, signal: AbortSignal): Promise<string | undefined> {
+    for (const address of child.managers) {
+      const directory = await this.options.peers
+        .call('management', address, 'directory', {}, { deadlineMs: DEADLINE_MS, signal })
+        .catch(() => undefined);
+      if (directory === undefined || directory.level !== child.level) continue;
+      const leader = directory.leaders.find((entry) => entry.function === 'placer')?.grpc;
+      if (leader === undefined || leader === '') continue;
+      this.leaders.set(child.component, leader);
+      return leader;
+    }
+    return undefined;
+  }
+}
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
