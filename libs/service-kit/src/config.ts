@@ -17,7 +17,7 @@ import {
   type ReplicaId,
   type SiteId,
 } from '@mitosis/contracts';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   jsonOrNull,
   listOr,

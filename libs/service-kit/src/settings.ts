@@ -2,7 +2,7 @@
  * Environment → validated, defaulted, frozen settings. A mistake names the variable, the value it had and what would be
  * right. Must never be read anywhere but at the start of a process: the rest of the code gets the frozen result.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface Setting<T> {
   readonly variable: string;

@@ -1,1 +1,1 @@
-export { monitorDefinition } from './monitor.module.js';
+export { monitorService } from './monitor.module.js';

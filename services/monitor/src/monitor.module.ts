@@ -8,7 +8,7 @@ import { MonitorReconciler } from './monitor.reconciler.js';
 @Module({})
 class MonitorModule {}
 
-export const monitorDefinition: ServiceDefinition = {
+export const monitorService: ServiceDefinition = {
   name: 'monitor',
   grpc: { Monitor: monitor.MonitorService },
   create: () => {

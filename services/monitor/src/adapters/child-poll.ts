@@ -1,18 +1,20 @@
 /**
- * Asks child levels for their summaries: any manager of the child names its monitor's leader, which is asked from then
- * on, until it fails. Never waits longer for a slow child than its own deadline: children are asked side by side.
+ * Asks child levels for their summaries, at their monitor's leader. Never waits longer for a slow child than a call's
+ * deadline: children are asked side by side.
  */
-import type { ChildRecord } from '@mitosis/contracts';
-import type { FunctionContext } from '@mitosis/service-kit';
+import { MitosisError, type ChildRecord, type monitor } from '@mitosis/contracts';
+import { ChildLeaders, type FunctionContext } from '@mitosis/service-kit';
 import type { ChildSummary } from '../decide/snapshot.js';
 
 const DEADLINE_MS = 800;
 
 export class ChildPoll {
   private readonly answers = new Map<string, ChildSummary>();
-  private readonly leaders = new Map<string, string>();
+  private readonly leaders: ChildLeaders;
 
-  constructor(private readonly context: FunctionContext) {}
+  constructor(private readonly context: FunctionContext) {
+    this.leaders = new ChildLeaders(context.peers, 'monitor');
+  }
 
   /** Last answers, by component; how old they are is for the reader to judge. */
   summaries(): ReadonlyMap<string, ChildSummary> {
@@ -28,38 +30,29 @@ export class ChildPoll {
   }
 
   private async askOne(child: ChildRecord, signal: AbortSignal): Promise<boolean> {
-    const { peers } = this.context;
     try {
-      const address = this.leaders.get(child.level) ?? (await this.findLeader(child, signal));
-      if (address === undefined) return false;
-      const summary = await peers.call(
-        'monitor',
-        address,
-        'summary',
-        {},
-        { deadlineMs: DEADLINE_MS, signal },
+      const summary = await this.leaders.call(child, signal, (address) =>
+        this.summaryOf(child, address, signal),
       );
-      if (summary.level !== child.level) throw new Error(`${address} answers for ${summary.level}`);
-      this.leaders.set(child.level, address);
       this.answers.set(child.component, { receivedAtMs: this.context.nowMs(), summary });
       return true;
     } catch (error) {
-      this.leaders.delete(child.level);
       this.context.log.debug({ child: child.level, err: error }, 'a child level did not answer');
       return false;
     }
   }
 
-  private async findLeader(child: ChildRecord, signal: AbortSignal): Promise<string | undefined> {
-    for (const manager of child.managers) {
-      const directory = await this.context.peers
-        .call('management', manager, 'directory', {}, { deadlineMs: DEADLINE_MS, signal })
-        .catch(() => undefined);
-      // Addresses are used again: another level's manager may sit there now.
-      if (directory?.level !== child.level) continue;
-      const leader = directory.leaders.find((one) => one.function === 'monitor');
-      if (leader !== undefined) return leader.grpc;
+  private async summaryOf(
+    child: ChildRecord,
+    address: string,
+    signal: AbortSignal,
+  ): Promise<monitor.LevelSummary> {
+    const options = { deadlineMs: DEADLINE_MS, signal };
+    const summary = await this.context.peers.call('monitor', address, 'summary', {}, options);
+    // Ports are used again: another level's monitor may sit there now.
+    if (summary.level !== child.level) {
+      throw new MitosisError('unavailable', `${address} answers for ${summary.level}`);
     }
-    return undefined;
+    return summary;
   }
 }
