@@ -77,6 +77,11 @@ export interface Store {
   /** Opens a view of all keys below `prefix`; resolves at once, see `View.synced`. */
   view(prefix: string): View;
   /**
+   * Brings every synced view of this store up to the present of this call, asking the server where no event tells. A new
+   * leader's session begins after it, so that its first pass sees all its predecessor wrote. Rejects with `deadline`.
+   */
+  catchUp(options?: CallOptions): Promise<void>;
+  /**
    * Called when the store was seen to have gone backwards (restored from an older snapshot, emptied, another cluster):
    * nothing learnt from it before holds any more. Returns the unsubscribe function.
    */
@@ -105,7 +110,6 @@ export interface View {
   whenSynced(options?: CallOptions): Promise<void>;
   /**
    * Resolves once the snapshot is known to include everything up to `revision`; asks the server when no event says so.
-   * A new leader waits for `LeaderSession.sinceRevision`, so that it sees all its predecessor wrote.
    */
   whenAt(revision: number, options?: CallOptions): Promise<void>;
   /** Called after each change, coalesced; returns the unsubscribe function. */

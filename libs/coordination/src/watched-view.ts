@@ -56,6 +56,12 @@ export class WatchedView implements View, WatchTarget {
   #freshAtMs = -Infinity;
   /** False from the creation of a watch until it is known to have caught up: signs of life mean nothing before. */
   #caughtUp = false;
+  /** Counts watches, so that what waits for one does not judge its successor. */
+  #watch = 0;
+  /** Revision of the store when the watch was created: behind it lies everything that was missed. */
+  #behindUntil = 0;
+  /** One probe at a time serves all who wait. */
+  #proving: Promise<void> | undefined;
   #changed: Set<string> | undefined;
   #replaced = false;
   #task = new AbortController();
@@ -136,8 +142,10 @@ export class WatchedView implements View, WatchTarget {
   }
 
   onCreated(header: WireHeader): void {
+    this.#watch++;
+    this.#behindUntil = header.revision;
     this.#caughtUp = header.revision === this.#cursor;
-    if (!this.#caughtUp) void this.#catchUp();
+    if (!this.#caughtUp) void this.#catchUp(this.#watch);
   }
 
   onEvents(events: readonly WireEvent[]): void {
@@ -149,6 +157,7 @@ export class WatchedView implements View, WatchTarget {
       this.#cursor = Math.max(this.#cursor, entry.modRevision);
       this.#note(key);
     }
+    if (this.#cursor >= this.#behindUntil) this.#caughtUp = true;
     if (this.#caughtUp) this.#freshAtMs = Math.max(this.#freshAtMs, this.backend.clock.monotonicMs());
     this.#wake();
   }
@@ -162,6 +171,7 @@ export class WatchedView implements View, WatchTarget {
   }
 
   onBroken(): void {
+    this.#watch++;
     this.#caughtUp = false;
   }
 
@@ -208,17 +218,21 @@ export class WatchedView implements View, WatchTarget {
 
   // Proof without events
 
-  async #catchUp(): Promise<void> {
+  async #catchUp(watch: number): Promise<void> {
     const signal = this.#task.signal;
-    const startedAt = this.#cursor;
-    if (await this.#proveUntil(() => this.#caughtUp, signal)) return;
-    if (!signal.aborted && this.#cursor === startedAt) this.#resync();
+    const isOver = (): boolean => this.#caughtUp || signal.aborted || watch !== this.#watch;
+    for (let startedAt = -1; startedAt !== this.#cursor;) {
+      startedAt = this.#cursor;
+      await this.#proveUntil(isOver, signal);
+      if (isOver()) return;
+    }
+    this.#resync();
   }
 
   /** Probes until `done`; false when the bound was reached. */
   async #proveUntil(done: () => boolean, signal: AbortSignal, probesMax = PROBES_MAX): Promise<boolean> {
     for (let attempt = 0; attempt < probesMax && !signal.aborted; attempt++) {
-      await this.#prove(signal);
+      await this.#prove();
       if (done()) return true;
       await pause(this.backend.clock, PROBE_GAP_MS, signal);
     }
@@ -229,7 +243,14 @@ export class WatchedView implements View, WatchTarget {
    * The snapshot holds at the answered revision when no key was put after the cursor and as many exist as it has: without
    * a surviving put only deletions can have happened, and those lower the count.
    */
-  async #prove(signal: AbortSignal): Promise<void> {
+  #prove(): Promise<void> {
+    this.#proving ??= this.#proveOnce(this.#task.signal).finally(() => {
+      this.#proving = undefined;
+    });
+    return this.#proving;
+  }
+
+  async #proveOnce(signal: AbortSignal): Promise<void> {
     const cursor = this.#cursor;
     const sentAtMs = this.backend.clock.monotonicMs();
     try {

@@ -162,6 +162,14 @@ export class WireStore implements Store {
     return view;
   }
 
+  async catchUp(options?: CallOptions): Promise<void> {
+    const { header } = await this.#range(this.#nothing, callOf(options));
+    const views = [...this.#views].filter((view) => view.synced);
+    await Promise.all(
+      views.map((view) => view.whenAt(header.revision, { timeoutMs: TIMEOUT_MS, ...options })),
+    );
+  }
+
   onRegress(listener: () => void): () => void {
     return this.#era.onRegress(listener);
   }
@@ -172,6 +180,11 @@ export class WireStore implements Store {
     this.#mux.close();
     this.#wire.close();
     return Promise.resolve();
+  }
+
+  /** Reads one small key for the header's sake. */
+  get #nothing(): RangeRequest {
+    return { key: `${this.#prefix}level`, keysOnly: true };
   }
 
   #assertOpen(): void {
@@ -221,7 +234,7 @@ export class WireStore implements Store {
     if (this.#suspicionOpen || this.#closed) return;
     this.#suspicionOpen = true;
     try {
-      await this.#range({ key: `${this.#prefix}level` }, callOf());
+      await this.#range(this.#nothing, callOf());
     } catch {
       // Unreachable: the next answer from it raises the suspicion again.
     } finally {

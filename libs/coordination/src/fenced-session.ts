@@ -1,0 +1,139 @@
+/**
+ * Leadership of one function: every write compares the candidate's own key and the level's record, so that a deposed
+ * leader's write fails in the store, whatever this process believes. Must never outlive its lease's local deadline.
+ */
+import { FencedError, KEYS, MitosisError } from '@mitosis/contracts';
+import type { common, Epoch, FunctionName, LevelId, ReplicaId } from '@mitosis/contracts';
+import { prunable } from './decide/decision-log.js';
+import type { HeldLease } from './held-lease.js';
+import type { CommitResult, LeaderSession, SessionChange } from './session.js';
+import type { Compare, Store, TxnResult, WriteOp } from './store.js';
+
+export interface FencedSessionOptions {
+  readonly store: Store;
+  readonly level: LevelId;
+  readonly fn: FunctionName;
+  readonly replica: ReplicaId;
+  readonly epoch: Epoch;
+  readonly lease: HeldLease;
+  readonly onResign: () => Promise<void>;
+}
+
+/** How long a commit with an unknown outcome waits for the views to show what became of it. */
+const RECOVER_MS = 1_000;
+
+export class FencedSession implements LeaderSession {
+  readonly fn: FunctionName;
+  readonly replica: ReplicaId;
+  readonly epoch: Epoch;
+  readonly #abort = new AbortController();
+  /** Keys of this function's decisions, oldest first; undefined until they have been listed. */
+  #decisions: string[] | undefined;
+  readonly #fence: readonly Compare[];
+  readonly #key: string;
+
+  constructor(private readonly options: FencedSessionOptions) {
+    this.fn = options.fn;
+    this.replica = options.replica;
+    this.epoch = options.epoch;
+    this.#key = KEYS.candidate(options.fn, options.replica);
+    this.#fence = [
+      { key: this.#key, createRevision: options.epoch.revision },
+      { key: KEYS.level, modRevision: options.lease.levelRevision },
+    ];
+    const { signal } = options.lease;
+    signal.addEventListener('abort', () => this.end(signal.reason), { once: true, signal: this.signal });
+    if (signal.aborted) this.end(signal.reason);
+    void this.#listDecisions();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  isLive(): boolean {
+    return !this.#abort.signal.aborted && this.options.lease.isLive();
+  }
+
+  end(reason: unknown): void {
+    if (!this.#abort.signal.aborted) this.#abort.abort(reason);
+  }
+
+  async commit(change: SessionChange): Promise<CommitResult> {
+    this.#assertLive();
+    const compares = [...this.#fence, ...(change.compares ?? [])];
+    const added = (change.decisions ?? []).map((decision) => ({
+      kind: 'put' as const,
+      key: KEYS.decision(this.fn, decision.id),
+      value: JSON.stringify(decision),
+    }));
+    const pruned = added.length === 0 ? [] : prunable(this.#decisions ?? [], added.length);
+    const removals = pruned.map((key): WriteOp => ({ kind: 'delete', key }));
+    const result = await this.#write(compares, [...(change.writes ?? []), ...added, ...removals]);
+    if (!result.succeeded) return this.#refused(result);
+    if (this.#decisions !== undefined && added.length > 0) {
+      this.#decisions = [...this.#decisions.slice(pruned.length), ...added.map(({ key }) => key)];
+    }
+    return { kind: 'committed', revision: result.revision };
+  }
+
+  actHeader(decision: string): common.ActHeader {
+    this.#assertLive();
+    const { level, epoch, fn, replica } = this.options;
+    return { level, epoch, function: fn, replica, decision };
+  }
+
+  resign(): Promise<void> {
+    return this.options.onResign();
+  }
+
+  #assertLive(): void {
+    if (this.isLive()) return;
+    throw new FencedError(`the leadership of ${this.fn} is over`, { cause: this.signal.reason });
+  }
+
+  async #write(compares: readonly Compare[], writes: readonly WriteOp[]): Promise<TxnResult> {
+    try {
+      return await this.options.store.txn(compares, writes, { signal: this.signal, untilSeen: true });
+    } catch (error) {
+      if (!this.isLive()) {
+        throw new FencedError(`the leadership of ${this.fn} ended during a commit`, { cause: error });
+      }
+      if (error instanceof MitosisError && error.retryable) await this.#recover();
+      throw error;
+    }
+  }
+
+  /** It may have happened: the next decision must see it if it did. */
+  async #recover(): Promise<void> {
+    this.#decisions = undefined;
+    await this.options.store.catchUp({ timeoutMs: RECOVER_MS, signal: this.signal }).catch(() => undefined);
+    void this.#listDecisions();
+  }
+
+  #refused(result: TxnResult): CommitResult {
+    const key = result.current.get(this.#key);
+    const level = result.current.get(KEYS.level);
+    const levelHolds = (level?.modRevision ?? 0) === this.options.lease.levelRevision;
+    if (key?.createRevision === this.epoch.revision && levelHolds) {
+      return { kind: 'conflict', revision: result.revision };
+    }
+    const reason = levelHolds ? 'the candidate key is gone' : 'the level has another incarnation';
+    this.end(new Error(reason));
+    if (!levelHolds) this.options.lease.end(reason);
+    throw new FencedError(`deposed as leader of ${this.fn}: ${reason}`);
+  }
+
+  async #listDecisions(): Promise<void> {
+    try {
+      const { store } = this.options;
+      const prefix = KEYS.decisions(this.fn);
+      const { entries } = await store.list(prefix, { keysOnly: true, signal: this.signal });
+      this.#decisions = entries
+        .toSorted((a, b) => a.createRevision - b.createRevision)
+        .map((entry) => entry.key);
+    } catch {
+      // Pruning waits for the next session or the next unknown outcome; nothing else depends on it.
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * This process in its level: one lease, what is published under it, a candidate per function, and an eye on the other
+ * candidates' processes. When the lease is lost everything ends; with the next one everything is put again.
+ */
+import { KEYS, MitosisError, PREFIXES } from '@mitosis/contracts';
+import type { FunctionName, LevelId, MemberRecord, ReplicaId } from '@mitosis/contracts';
+import { systemClock } from './clock.js';
+import type { Clock } from './clock.js';
+import type { SeenCandidate } from './decide/leader-choice.js';
+import type { HeldLease } from './held-lease.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { LevelCandidate } from './level-candidate.js';
+import { PeerWatch } from './peer-watch.js';
+import { TcpProcessProbe } from './process-probe.js';
+import type { ProcessProbe } from './process-probe.js';
+import { PublishedKeys } from './published-keys.js';
+import type { Candidate, Membership } from './session.js';
+import type { CallOptions, Store, View } from './store.js';
+
+export interface JoinLevelOptions {
+  /** Stays the caller's: closing the membership does not close it. */
+  readonly store: Store;
+  readonly level: LevelId;
+  /** The one this process was started for; in a store of another it never gets a lease. */
+  readonly incarnation: number;
+  readonly replica: ReplicaId;
+  /** gRPC address (`host:port`): where other candidates see that this process lives. Must listen already. */
+  readonly address: string;
+  readonly leaseTtlMs: number;
+  /** Published under `members/<replica>` from the start; without it the caller publishes its own. */
+  readonly member?: Omit<MemberRecord, 'v' | 'replica'>;
+  readonly clock?: Clock;
+  /** Default: TCP. Simulations bring their own. */
+  readonly probe?: ProcessProbe;
+  /** Told of what went wrong and is being retried; for the log. */
+  readonly onTrouble?: (error: unknown) => void;
+}
+
+/** Starts at once and waits for nothing: the lease comes when the store answers. */
+export const joinLevel = (options: JoinLevelOptions): LevelMembership => new LevelMembership(options);
+
+export class LevelMembership implements Membership {
+  readonly replica: ReplicaId;
+  readonly leaseId = (): string | undefined => {
+    const lease = this.#keeper.lease;
+    return lease?.isLive() === true ? lease.id : undefined;
+  };
+  readonly #options: JoinLevelOptions;
+  readonly #clock: Clock;
+  readonly #election: View;
+  readonly #keeper: LeaseKeeper;
+  readonly #published: PublishedKeys;
+  readonly #peers: PeerWatch;
+  readonly #candidates = new Map<FunctionName, LevelCandidate>();
+  readonly #waiters = new Set<() => void>();
+  readonly #offChange: () => void;
+  #closed = false;
+
+  constructor(options: JoinLevelOptions) {
+    this.#options = options;
+    this.replica = options.replica;
+    this.#clock = options.clock ?? systemClock;
+    this.#election = options.store.view(PREFIXES.election);
+    const onTrouble = (error: unknown): void => {
+      options.onTrouble?.(error);
+    };
+    this.#published = new PublishedKeys({ store: options.store, clock: this.#clock, onTrouble });
+    this.#peers = new PeerWatch(options.probe ?? new TcpProcessProbe(), (peer) => void this.#onGone(peer));
+    if (options.member !== undefined) {
+      const record: MemberRecord = { v: 1, replica: options.replica, ...options.member };
+      this.#published.set(KEYS.member(options.replica), JSON.stringify(record));
+    }
+    this.#keeper = new LeaseKeeper({
+      store: options.store,
+      clock: this.#clock,
+      ttlMs: options.leaseTtlMs,
+      incarnation: options.incarnation,
+      onHeld: (lease) => this.#onHeld(lease),
+      onLost: (_, reason) => this.#onLost(reason),
+      onTrouble,
+    });
+    this.#offChange = this.#election.onChange(() => this.#evaluate());
+  }
+
+  /** Resolves when the process has a lease in its level. */
+  whenJoined(options: CallOptions = {}): Promise<void> {
+    if (this.leaseId() !== undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = (error?: MitosisError): void => {
+        cancel();
+        this.#waiters.delete(settle);
+        options.signal?.removeEventListener('abort', onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const onAbort = (): void =>
+        settle(new MitosisError('unavailable', 'waiting for the lease was cancelled'));
+      const timeoutMs = options.timeoutMs ?? 10_000;
+      const cancel = this.#clock.setTimer(timeoutMs, () =>
+        settle(new MitosisError('deadline', `no lease within ${timeoutMs} ms`)),
+      );
+      this.#waiters.add(settle);
+      options.signal?.addEventListener('abort', onAbort, { once: true });
+      if (options.signal?.aborted === true) onAbort();
+    });
+  }
+
+  publish(key: string, value: string): Promise<void> {
+    return this.#published.publish(key, value);
+  }
+
+  stand(fn: FunctionName): Candidate {
+    const known = this.#candidates.get(fn);
+    if (known !== undefined) return known;
+    if (this.#closed) throw new MitosisError('unavailable', 'the process has left the level');
+    const { store, level, incarnation, replica, address, onTrouble } = this.#options;
+    const candidate = new LevelCandidate(fn, {
+      store,
+      clock: this.#clock,
+      level,
+      incarnation,
+      replica,
+      address,
+      election: this.#election,
+      onDoubt: () => this.#keeper.check(),
+      onTrouble: (error) => onTrouble?.(error),
+    });
+    this.#candidates.set(fn, candidate);
+    this.#evaluate();
+    const lease = this.#keeper.lease;
+    if (lease?.isLive() === true) candidate.hold(lease);
+    return candidate;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#offChange();
+    this.#peers.close();
+    for (const candidate of this.#candidates.values()) candidate.close();
+    this.#published.close();
+    await this.#keeper.close();
+    this.#election.close();
+  }
+
+  #onHeld(lease: HeldLease): void {
+    this.#published.hold(lease);
+    for (const candidate of this.#candidates.values()) candidate.hold(lease);
+    for (const waiter of Array.from(this.#waiters)) waiter();
+  }
+
+  #onLost(reason: string): void {
+    this.#published.release();
+    for (const candidate of this.#candidates.values()) candidate.release(reason);
+  }
+
+  #evaluate(): void {
+    const peers = new Map<string, SeenCandidate>();
+    for (const candidate of this.#candidates.values()) {
+      candidate.evaluate();
+      for (const seen of candidate.seen()) if (seen.replica !== this.replica) peers.set(seen.lease, seen);
+    }
+    this.#peers.set([...peers.values()]);
+  }
+
+  /** Its process is gone: its lease is worth nothing any more. Harmless when wrong, for every write and act is fenced. */
+  async #onGone(peer: SeenCandidate): Promise<void> {
+    // Another lease means another process: the record must still be what was watched.
+    const isSame = [...this.#election.entries.values()].some((entry) => entry.lease === peer.lease);
+    if (this.#closed || !isSame || peer.lease === '0') return;
+    try {
+      await this.#options.store.revokeLease(peer.lease);
+    } catch (error) {
+      this.#options.onTrouble?.(error);
+    }
+  }
+}
