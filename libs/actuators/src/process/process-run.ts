@@ -1,0 +1,160 @@
+/**
+ * One run of a process instance, started by this agent or adopted from an earlier one. Sees its end from the shim's exit
+ * file, or, when the shim itself was killed, from the main process being gone. Must never kill anything but members of
+ * the run.
+ */
+import { MitosisError } from '@mitosis/contracts';
+import type { Run, RunExit, RunRef } from '../actuator.js';
+import { membersOf, scanProcesses, type ScannedProcess } from './members.js';
+import { isAlive, signalProcess, type ProcessIdentity } from './process-table.js';
+import { RunFiles } from './shim.js';
+
+/** The shim writes its file within milliseconds of the end of the command; this is for a machine that stands still. */
+const SHIM_WRITES_MS = 1_000;
+/** After SIGKILL only a process in an uninterruptible call lives on. */
+const KILL_BOUND_MS = 15_000;
+const POLL_MIN_MS = 4;
+const POLL_MAX_MS = 100;
+
+export interface ProcessRunOptions {
+  readonly ref: RunRef;
+  readonly home: string;
+  readonly shim: ProcessIdentity | undefined;
+  readonly main: ProcessIdentity | undefined;
+  readonly startedAtMs: number;
+  readonly nowMs: () => number;
+}
+
+export class ProcessRun implements Run {
+  readonly ref: RunRef;
+  readonly startedAtMs: number;
+  readonly started: Promise<void>;
+  readonly exited: Promise<RunExit>;
+  private readonly files: RunFiles;
+  private readonly home: string;
+  private readonly nowMs: () => number;
+  private readonly shim: ProcessIdentity | undefined;
+  private main: ProcessIdentity | undefined;
+  private known: readonly ProcessIdentity[] = [];
+  private mainGoneAtMs: number | undefined;
+  private killAtMs: number | undefined;
+  private ending = false;
+  private ended = false;
+  private resolveStarted: () => void = () => undefined;
+  private resolveExited: (exit: RunExit) => void = () => undefined;
+
+  constructor(options: ProcessRunOptions) {
+    this.ref = options.ref;
+    this.home = options.home;
+    this.nowMs = options.nowMs;
+    this.shim = options.shim;
+    this.main = options.main;
+    this.startedAtMs = options.startedAtMs;
+    this.files = new RunFiles(options.ref);
+    this.started = new Promise((resolve) => (this.resolveStarted = resolve));
+    this.exited = new Promise((resolve) => (this.resolveExited = resolve));
+    if (this.main !== undefined) this.resolveStarted();
+  }
+
+  get pid(): number {
+    return this.main?.pid ?? 0;
+  }
+
+  get isOver(): boolean {
+    return this.ended;
+  }
+
+  get members(): readonly ProcessIdentity[] {
+    return this.known;
+  }
+
+  /** Looks at files and processes; called when the run directory changes and some times a second. Cheap. */
+  check(): void {
+    if (this.ending) return;
+    if (this.main === undefined) {
+      this.main = this.files.main();
+      if (this.main !== undefined) this.resolveStarted();
+    }
+    const exit = this.files.exit();
+    if (exit !== undefined) void this.end({ code: exit.code, atMs: exit.atMs, detail: '' });
+    else if (this.isGone())
+      void this.end({ code: undefined, atMs: this.nowMs(), detail: 'killed together with its shim' });
+  }
+
+  private isGone(): boolean {
+    const alive = this.main === undefined ? this.shimAlive() : isAlive(this.main);
+    if (alive) {
+      this.mainGoneAtMs = undefined;
+      return false;
+    }
+    this.mainGoneAtMs ??= this.nowMs();
+    return !this.shimAlive() || this.nowMs() - this.mainGoneAtMs > SHIM_WRITES_MS;
+  }
+
+  private shimAlive(): boolean {
+    return this.shim !== undefined && isAlive(this.shim);
+  }
+
+  /** Remembers members, so that those are found that later leave session, parent and mark behind. */
+  remember(scan: readonly ScannedProcess[]): readonly ScannedProcess[] {
+    const members = membersOf(scan, { name: this.ref, shim: this.shim, known: this.known });
+    this.known = members.map(({ pid, startTicks }) => ({ pid, startTicks }));
+    return members;
+  }
+
+  private scan(): readonly ScannedProcess[] {
+    return this.remember(scanProcesses(this.home));
+  }
+
+  /** The main process is gone: what it left behind goes too, at once or, while stopping, when the grace is over. */
+  private async end(exit: RunExit): Promise<void> {
+    this.ending = true;
+    // A shim killed between the end of the command and its last line: the file is the better witness.
+    const written = this.files.exit();
+    const result = written === undefined ? exit : { code: written.code, atMs: written.atMs, detail: '' };
+    const cleared = await this.clear();
+    this.ended = true;
+    this.resolveStarted();
+    this.resolveExited(cleared ? result : { ...result, detail: 'left processes behind that do not end' });
+  }
+
+  /** Until no member is left, killing them when no grace is given (any more); false when some do not die. */
+  private async clear(): Promise<boolean> {
+    const sinceMs = this.nowMs();
+    for (let waitMs = POLL_MIN_MS; ; waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
+      const killAtMs = this.killAtMs ?? sinceMs;
+      const left = this.scan();
+      if (left.length === 0) return true;
+      if (this.nowMs() >= killAtMs) for (const one of left) signalProcess(one, 'SIGKILL');
+      if (this.nowMs() > killAtMs + KILL_BOUND_MS) return false;
+      await pause(waitMs);
+    }
+  }
+
+  async stop(signal: NodeJS.Signals, graceMs: number): Promise<RunExit> {
+    const first = this.killAtMs === undefined;
+    this.killAtMs = Math.min(this.killAtMs ?? Infinity, this.nowMs() + Math.max(0, graceMs));
+    if (!this.ended && first && graceMs > 0) for (const one of this.scan()) signalProcess(one, signal);
+    for (let waitMs = POLL_MIN_MS; !this.ending; waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
+      this.check();
+      if (this.nowMs() >= this.killAtMs) for (const one of this.scan()) signalProcess(one, 'SIGKILL');
+      if (this.nowMs() > this.killAtMs + KILL_BOUND_MS) throw this.undying();
+      await pause(waitMs);
+    }
+    const exit = await this.exited;
+    if (this.scan().length > 0) throw this.undying();
+    return exit;
+  }
+
+  private undying(): MitosisError {
+    return new MitosisError('deadline', `${this.ref.id} does not end, not even of SIGKILL`);
+  }
+
+  signal(signal: NodeJS.Signals, group: boolean): boolean {
+    if (this.ended) return false;
+    if (!group) return this.main !== undefined && signalProcess(this.main, signal);
+    return this.scan().filter((one) => signalProcess(one, signal)).length > 0;
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
