@@ -2,7 +2,7 @@
  * From what the policies want to what is written: bounds, overrides, the first target, and the mode of the function. Must
  * never let a count leave min..max, and must write nothing that is there already.
  */
-import type { Component, ControlMode, OverrideRecord, TargetRecord } from '@mitosis/contracts';
+import type { Component, ComponentName, ControlMode, OverrideRecord, TargetRecord } from '@mitosis/contracts';
 import type { ComponentAdvice } from './level.js';
 import { isScaled, type LevelInput } from './level-input.js';
 import type { Json, Recommendation } from './policy.js';
@@ -22,7 +22,7 @@ export interface TargetChange {
 export interface TargetPlan {
   readonly changes: readonly TargetChange[];
   /** Components with a target that are wanted no more. */
-  readonly removed: readonly string[];
+  readonly removed: readonly ComponentName[];
   /** What was advised last by component, so that the same advice is not recorded every second. */
   readonly advised: ReadonlyMap<string, number>;
 }
@@ -134,5 +134,9 @@ export const decideTargets = (
       .filter(isScaled)
       .map(({ name }): string => name),
   );
-  return { changes: news, removed: [...input.targets.keys()].filter((name) => !kept.has(name)), advised };
+  return {
+    changes: news,
+    removed: [...input.targets.values()].map(({ component }) => component).filter((name) => !kept.has(name)),
+    advised,
+  };
 };

@@ -1,0 +1,22 @@
+/** The autoscaler's own settings; those every management process has are the kit's. */
+import { readSettings, setting, wholeNumberOr } from '@mitosis/service-kit';
+
+export interface AutoscalerConfig {
+  /** No scale-in before the count was too high for this long, where the composition names no time of its own. */
+  readonly holdMs: number;
+}
+
+/** As short as a start takes on the fastest site, as long as HPA's default window three times over. */
+const HOLD_MIN_MS = 1_000;
+const HOLD_MAX_MS = 900_000;
+
+const SETTINGS = {
+  holdMs: setting(
+    'MITOSIS_AUTOSCALER_HOLD_MS',
+    wholeNumberOr(60_000, HOLD_MIN_MS, HOLD_MAX_MS),
+    `milliseconds between ${HOLD_MIN_MS} and ${HOLD_MAX_MS}`,
+  ),
+};
+
+export const readAutoscalerConfig = (env: Readonly<Record<string, string | undefined>>): AutoscalerConfig =>
+  readSettings(SETTINGS, env);

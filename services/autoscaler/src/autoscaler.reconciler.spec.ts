@@ -1,0 +1,223 @@
+import { KEYS, monitor, PREFIXES, type SpecRecord, type TargetRecord } from '@mitosis/contracts';
+import { ShellHarness } from '@mitosis/service-kit/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AutoscalerReconciler } from './autoscaler.reconciler.js';
+import { aComponent, aTypeGraph, calls, p95 } from './decide/observation.testing.js';
+
+const web = aComponent('web', { scale: { min: 1, max: 10, initial: 2 } });
+
+const specOf = (overrides: Partial<SpecRecord> = {}): SpecRecord => ({
+  v: 1,
+  generation: 1,
+  phase: 'operating',
+  typeGraph: aTypeGraph([web], { objective: p95(200) }),
+  appliedAtMs: 0,
+  ...overrides,
+});
+
+const MONITOR = '127.0.0.1:1';
+
+const snapshot = (rate: number, known = true): monitor.LevelSnapshot =>
+  monitor.LevelSnapshot.fromPartial({
+    level: 'shop',
+    complete: true,
+    components: [
+      {
+        component: 'web',
+        last1: { known, seconds: 1, rate, p50Ms: 45, p95Ms: 80, p99Ms: 90, meanMs: 50 },
+        last10: { known, seconds: 10, rate, p50Ms: 45, p95Ms: 80, p99Ms: 90, meanMs: 50 },
+        last60: { known, seconds: 60, rate, p50Ms: 45, p95Ms: 80, p99Ms: 90, meanMs: 50 },
+        inFlight: rate * 0.05,
+      },
+    ],
+  });
+
+const endpoints = (count: number) => ({
+  v: 1,
+  component: 'web',
+  endpoints: Array.from({ length: count }, (_, i) => ({
+    instance: `web-${i}`,
+    host: '127.0.0.1',
+    ports: {},
+    state: 'ready',
+    readySinceMs: 0,
+  })),
+});
+
+let harness: ShellHarness;
+let shell: AutoscalerReconciler;
+
+beforeEach(async () => {
+  shell = new AutoscalerReconciler({ holdMs: 10_000 });
+  harness = await ShellHarness.open({ shell });
+});
+afterEach(() => harness.close());
+
+const target = (): Promise<TargetRecord | undefined> => harness.get<TargetRecord>(KEYS.target('web'));
+
+/** One second of the monitor's stream, then a pass. */
+const second = async (rate: number, of: ShellHarness = harness): Promise<void> => {
+  of.advance(1_000);
+  of.peers.push('monitor', MONITOR, 'watch', snapshot(rate));
+  await of.pass();
+};
+
+describe(AutoscalerReconciler.name, () => {
+  it('waits for a composition', async () => {
+    expect(await harness.pass()).toMatchObject({ kind: 'waiting', on: 'spec' });
+  });
+
+  it('writes the first target with its decision, then nothing', async () => {
+    await harness.put(KEYS.spec, specOf());
+    expect(await harness.pass()).toMatchObject({ kind: 'acted', changes: 1 });
+    expect(await target()).toMatchObject({ count: 2, generation: 1, reason: 'the first count' });
+    expect(await harness.pass()).toMatchObject({ kind: 'idle' });
+    const decisions = await harness.decisions();
+    expect(decisions).toMatchObject([{ component: 'web', action: 'scale', change: '→ 2', applied: true }]);
+    expect((await target())?.decision).toBe(decisions[0]?.id);
+  });
+
+  it('nudges at each snapshot and scales with the load, telling the figures', async () => {
+    await harness.put(KEYS.spec, specOf());
+    await harness.put(KEYS.endpoints('web'), endpoints(2));
+    for (let i = 0; i < 5; i += 1) await second(30);
+    const nudges = harness.nudges;
+    for (let i = 0; i < 4; i += 1) await second(250);
+    expect(harness.nudges).toBeGreaterThanOrEqual(nudges + 4);
+    expect((await target())?.count).toBeGreaterThan(2);
+    const decision = (await harness.decisions()).at(-1);
+    expect(decision?.policy).toBe('slo');
+    expect(Object.keys(decision?.inputs ?? {})).toEqual(
+      expect.arrayContaining(['rate', 'inFlight', 'serviceMs', 'predicted', 'ready', 'capacityPerInstance']),
+    );
+  });
+
+  it('keeps the target while the monitor is silent', async () => {
+    await harness.put(KEYS.spec, specOf());
+    await harness.put(KEYS.endpoints('web'), endpoints(2));
+    for (let i = 0; i < 4; i += 1) await second(250);
+    const before = (await target())?.count;
+    for (let i = 0; i < 60; i += 1) {
+      harness.advance(1_000);
+      await harness.pass();
+    }
+    expect((await target())?.count).toBe(before);
+    expect(await harness.pass()).toMatchObject({
+      kind: 'idle',
+      reason: expect.stringContaining('no metrics'),
+    });
+  });
+
+  it('goes on in a new leader with the model its predecessor had', async () => {
+    const other = new AutoscalerReconciler({ holdMs: 10_000 });
+    const follower = await ShellHarness.open({
+      shell: other,
+      etcd: harness.etcd,
+      peers: harness.peers,
+      replica: 'manager-b',
+    });
+    await harness.put(KEYS.spec, specOf());
+    await harness.put(KEYS.endpoints('web'), endpoints(2));
+    for (let i = 0; i < 8; i += 1) {
+      follower.advance(1_000);
+      await second(30 + i * 20);
+    }
+    await follower.settle();
+    const models = [shell, other].map((one) => one.describe().components);
+    expect(models[1]).toEqual(models[0]);
+    expect(JSON.stringify(models[0])).toContain('"capacityPerInstance"');
+    await harness.depose();
+    expect((await follower.pass()).kind).not.toBe('failed');
+    await follower.close();
+  });
+
+  it('obeys an override at once, in every mode, and advises without applying', async () => {
+    await harness.put(KEYS.spec, specOf());
+    await harness.pass();
+    await harness.put(KEYS.override('web'), { v: 1, component: 'web', count: 7, expiresAtMs: 0, reason: '' });
+    await harness.pass('paused');
+    expect(await target()).toMatchObject({ count: 7, reason: 'set by hand' });
+    await harness.delete(KEYS.override('web'));
+    await harness.put(
+      KEYS.spec,
+      specOf({ typeGraph: aTypeGraph([aComponent('web', { policy: { kind: 'fixed' } })], { digest: 'd2' }) }),
+    );
+    expect(await harness.pass('advise')).toMatchObject({ kind: 'idle', reason: 'advises web 7 → 2' });
+    await harness.pass('advise');
+    expect((await target())?.count).toBe(7);
+    expect((await harness.decisions()).filter(({ applied }) => !applied).length).toBe(1);
+    await harness.pass('run');
+    expect((await target())?.count).toBe(2);
+  });
+
+  it('removes the target of a component that went, and touches nothing while disposing', async () => {
+    await harness.put(KEYS.spec, specOf());
+    await harness.pass();
+    await harness.put(KEYS.spec, specOf({ phase: 'disposing' }));
+    expect(await harness.pass()).toMatchObject({ kind: 'idle' });
+    await harness.put(KEYS.spec, specOf({ typeGraph: aTypeGraph([aComponent('other')], { digest: 'd2' }) }));
+    await harness.pass();
+    expect([...(await harness.list(PREFIXES.targets)).keys()]).toEqual([KEYS.target('other')]);
+  });
+
+  it('cannot write once another replica leads', async () => {
+    await harness.put(KEYS.spec, specOf());
+    const session = await harness.lead();
+    await harness.depose();
+    const pass = shell.pass({ session, signal: session.signal, mode: 'run', nowMs: harness.context.nowMs() });
+    await expect(pass).rejects.toMatchObject({ code: 'fenced' });
+    expect(await target()).toBeUndefined();
+  });
+
+  it('stores what a parent hands down when it differs by more than a tenth', async () => {
+    await harness.put(KEYS.spec, specOf());
+    await harness.lead();
+    const handDown = async (p95Ms: number) => {
+      const curve = await shell.handDown({ level: 'shop', p95Ms, errorRatio: 0 });
+      await harness.settle();
+      return curve;
+    };
+    expect(await handDown(100)).toEqual({ points: [] });
+    await handDown(105);
+    expect(await harness.get(KEYS.objective)).toMatchObject({ p95Ms: 100 });
+    await handDown(150);
+    expect(await harness.get(KEYS.objective)).toMatchObject({ p95Ms: 150 });
+    await expect(shell.handDown({ level: 'other', p95Ms: 1, errorRatio: 0 })).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
+  });
+
+  it("tells child levels their share and keeps the child's costs", async () => {
+    const point = { p95Ms: 150, instances: 2, costPerHour: 0.2 };
+    harness.peers.answer('management', 'directory', () => ({
+      level: 'shop.catalog',
+      incarnation: 1,
+      members: [],
+      leaders: [{ function: 'autoscaler', replica: 'r', grpc: 'child-leader', epoch: undefined }],
+    }));
+    harness.peers.answer('autoscaler', 'setObjective', () => ({ points: [point] }));
+    const typeGraph = aTypeGraph(
+      [aComponent('web', { dependsOn: calls('catalog') }), aComponent('catalog', { kind: 'composition' })],
+      { objective: p95(300) },
+    );
+    await harness.put(KEYS.child('catalog'), {
+      v: 1,
+      component: 'catalog',
+      level: 'shop.catalog',
+      incarnation: 1,
+      wanted: 'operating',
+      managers: ['manager-1'],
+      appliedDigest: '',
+    });
+    await harness.put(KEYS.spec, specOf({ typeGraph }));
+    await harness.pass();
+    await expect
+      .poll(() => shell.describe().children)
+      .toEqual([{ level: 'shop.catalog', p95Ms: 150, costs: [point], error: '' }]);
+    const told = harness.peers.calls.find(({ method }) => method === 'setObjective');
+    expect(told).toMatchObject({
+      address: 'child-leader',
+      request: { level: 'shop.catalog', p95Ms: 150, errorRatio: 0 },
+    });
+  });
+});

@@ -1,0 +1,292 @@
+/**
+ * The autoscaler on every replica: each takes the monitor's stream through the policies, so that a new leader goes on with
+ * the model of the old one; only the leader writes targets. Must never treat a silent monitor as an idle application.
+ */
+import {
+  KEYS,
+  MitosisError,
+  type autoscaler,
+  type DecisionId,
+  type DecisionRecord,
+  type Objective,
+  type SpecRecord,
+} from '@mitosis/contracts';
+import type { LeaderSession, WriteOp } from '@mitosis/coordination';
+import {
+  Gauge,
+  MonitorFeed,
+  type FunctionContext,
+  type FunctionShell,
+  type Pass,
+  type PassResult,
+} from '@mitosis/service-kit';
+import { ChildObjectives } from './adapters/child-objectives.js';
+import { LevelStateViews } from './adapters/level-state.js';
+import { metricsOfSnapshot } from './adapters/snapshot.js';
+import type { AutoscalerConfig } from './autoscaler.config.js';
+import { costCurve } from './decide/cost-curve.js';
+import { decideHandedDown } from './decide/handed-down.js';
+import { childShares, EMPTY_LEVEL, stepLevel, type LevelState, type LevelStep } from './decide/level.js';
+import { levelObjective } from './decide/objectives.js';
+import type { LevelInput } from './decide/level-input.js';
+import { expectationOf, outcomeOf, type Expectation, type Outcome } from './decide/outcome.js';
+import { idOf, removalDecision, scaleDecision, targetRecord, type Stamp } from './decide/records.js';
+import { decideTargets, type TargetPlan } from './decide/targets.js';
+
+/** A step without metrics is taken when the monitor has been silent for this long, so that silence is seen as such. */
+const STEP_AGE_MAX_MS = 1_500;
+/** How long a pass waits to see its own last write in the view before it goes on with what it sees. */
+const CATCH_UP_MS = 2_000;
+const OUTCOMES_KEPT = 50;
+
+interface Taken {
+  readonly step: LevelStep;
+  readonly input: LevelInput;
+  readonly atMs: number;
+}
+
+interface Observed {
+  readonly context: FunctionContext;
+  readonly views: LevelStateViews;
+  readonly feed: MonitorFeed;
+  readonly childObjectives: ChildObjectives;
+  readonly targetGauge: Gauge;
+}
+
+export class AutoscalerReconciler implements FunctionShell {
+  readonly fn = 'autoscaler';
+  readonly periodMs = 1_000;
+  private observed: Observed | undefined;
+  private state: LevelState = EMPTY_LEVEL;
+  private taken: Taken | undefined;
+  private advised: ReadonlyMap<string, number> = new Map();
+  private expectations = new Map<string, Expectation>();
+  private outcomes: readonly Outcome[] = [];
+  private committed = { revision: 0, atMs: 0, regressions: 0 };
+  private sequence = 0;
+  private endViews: () => void = () => {};
+
+  constructor(private readonly config: AutoscalerConfig) {}
+
+  async start(context: FunctionContext, nudge: () => void): Promise<void> {
+    const views = new LevelStateViews(context);
+    const feed = new MonitorFeed({
+      peers: context.peers,
+      address: context.address,
+      functions: context.config.functions,
+      onSnapshot: () => {
+        this.observe(true);
+        nudge();
+      },
+    });
+    const targetGauge = new Gauge({
+      name: 'mitosis_autoscaler_target',
+      help: 'Instances wanted, by component.',
+      labelNames: ['component'],
+      registers: [context.metrics],
+    });
+    const childObjectives = new ChildObjectives(context.peers);
+    this.observed = { context, views, feed, childObjectives, targetGauge };
+    this.endViews = views.onDemandChange(nudge);
+    feed.start();
+  }
+
+  async pass({ session, signal, mode, nowMs }: Pass): Promise<PassResult> {
+    const { views, childObjectives } = this.here();
+    if (!views.synced) return { kind: 'waiting', on: 'store', reason: 'the level has not been read yet' };
+    const spec = views.specRecord();
+    if (spec === undefined)
+      return { kind: 'waiting', on: 'spec', reason: 'no composition has been applied yet' };
+    if (spec.record.phase !== 'operating')
+      return { kind: 'idle', reason: `the composition is ${spec.record.phase}` };
+    if (this.behind(nowMs)) {
+      return {
+        kind: 'waiting',
+        on: 'view',
+        reason: 'its last write is not in the view yet',
+        untilMs: nowMs + 20,
+      };
+    }
+    const { step } = this.stepOf(spec.record, nowMs);
+    // Fresh records, so that what was written since the step is not written again.
+    const input = views.input(nowMs, spec.record, null);
+    const plan = decideTargets(input, step.advice, mode, this.advised);
+    this.advised = plan.advised;
+    this.compare(step);
+    childObjectives.tell(childShares(input, step), views.childRecords(), signal);
+    return this.apply(session, plan, step, {
+      nowMs,
+      epoch: session.epoch,
+      generation: spec.record.generation,
+      specRevision: spec.modRevision,
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.endViews();
+    this.observed?.feed.stop();
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      monitor: this.observed?.feed.source ?? '',
+      components: this.taken?.step.advice.map(({ component, observation, recommendation }) => ({
+        component: component.name,
+        policy: component.policy.kind,
+        count: observation.count,
+        ready: observation.ready,
+        recommended: recommendation.count,
+        reason: recommendation.reason,
+        inputs: recommendation.inputs,
+      })),
+      predictions: this.outcomes,
+      children: this.observed?.childObjectives.describe() ?? [],
+    };
+  }
+
+  targets(): readonly autoscaler.Target[] {
+    return this.here()
+      .views.targetRecords()
+      .map(({ component, count, reason }) => ({ component, count, reason }));
+  }
+
+  /** Takes the parent's share in; answers what other latencies would cost. */
+  async handDown(share: autoscaler.ObjectiveShare): Promise<autoscaler.CostCurve> {
+    const { context, views } = this.here();
+    if (share.level !== context.level) {
+      throw new MitosisError('invalid_input', `this is level ${context.level}, not ${share.level}`);
+    }
+    if (!(share.p95Ms >= 0) || !(share.errorRatio >= 0)) {
+      throw new MitosisError('invalid_input', 'p95_ms and error_ratio must be 0 or more');
+    }
+    context.requireSession();
+    const record = decideHandedDown(views.objectiveRecord(), share, context.nowMs());
+    if (record !== null) {
+      await context.command((session) =>
+        session.commit({ writes: [{ kind: 'put', key: KEYS.objective, value: JSON.stringify(record) }] }),
+      );
+    }
+    return { points: [...this.curve()] };
+  }
+
+  private here(): Observed {
+    if (this.observed === undefined) throw new MitosisError('unavailable', 'the autoscaler has not started');
+    return this.observed;
+  }
+
+  /** One step of all policies; without metrics when the monitor is silent. */
+  private observe(fresh: boolean): Taken | undefined {
+    const { views, feed, context } = this.here();
+    const spec = views.specRecord();
+    if (spec === undefined || !views.synced) return undefined;
+    const snapshot = fresh ? feed.latest() : null;
+    const nowMs = context.nowMs();
+    const input = views.input(nowMs, spec.record, snapshot && metricsOfSnapshot(snapshot));
+    const step = stepLevel(this.state, input, this.config);
+    this.state = step.state;
+    this.taken = { step, input, atMs: nowMs };
+    return this.taken;
+  }
+
+  /** The step the last snapshot led to, or one that knows that there is none. */
+  private stepOf(spec: SpecRecord, nowMs: number): Taken {
+    const { taken } = this;
+    const current =
+      taken !== undefined &&
+      Math.abs(nowMs - taken.atMs) <= STEP_AGE_MAX_MS &&
+      taken.input.typeGraph.digest === spec.typeGraph.digest;
+    const step = current ? taken : this.observe(false);
+    if (step === undefined) throw new MitosisError('unavailable', 'the composition went while it was read');
+    return step;
+  }
+
+  private behind(nowMs: number): boolean {
+    const { revision, regressions } = this.here().views.targetsAt;
+    const { committed } = this;
+    if (regressions !== committed.regressions) this.committed = { revision: 0, atMs: 0, regressions };
+    return revision < this.committed.revision && nowMs - committed.atMs < CATCH_UP_MS;
+  }
+
+  private async apply(
+    session: LeaderSession,
+    plan: TargetPlan,
+    step: LevelStep,
+    stamp: Stamp & { readonly specRevision: number },
+  ): Promise<PassResult> {
+    const writes: WriteOp[] = [];
+    const decisions: DecisionRecord[] = [];
+    const expected: Expectation[] = [];
+    for (const change of plan.changes) {
+      const id = this.nextId(stamp);
+      const name = change.component.name;
+      const record = targetRecord(change, stamp, id);
+      if (change.applied) writes.push({ kind: 'put', key: KEYS.target(name), value: JSON.stringify(record) });
+      decisions.push(scaleDecision(change, stamp, id, this.lastOutcome(name)));
+      const observation = step.advice.find(({ component }) => component.name === name)?.observation;
+      if (change.applied && change.predicted !== null && observation !== undefined) {
+        expected.push(expectationOf(id, change.to, change.predicted, observation));
+      }
+    }
+    for (const name of plan.removed) {
+      writes.push({ kind: 'delete', key: KEYS.target(name) });
+      decisions.push(removalDecision(name, stamp, this.nextId(stamp)));
+    }
+    if (decisions.length === 0) return { kind: 'idle', reason: this.quietReason(step) };
+    const compares = [{ key: KEYS.spec, modRevision: stamp.specRevision }];
+    const result = await session.commit({ writes, decisions, compares });
+    if (result.kind === 'conflict') {
+      return { kind: 'waiting', on: 'spec', reason: 'the composition changed meanwhile' };
+    }
+    this.committed = { ...this.committed, revision: result.revision, atMs: stamp.nowMs };
+    for (const expectation of expected) this.expectations.set(expectation.component, expectation);
+    this.exportTargets(plan);
+    const told = decisions.map(({ component, change }) => `${component} ${change}`).join(', ');
+    return writes.length === 0
+      ? { kind: 'idle', reason: `advises ${told}` }
+      : { kind: 'acted', reason: told, changes: writes.length };
+  }
+
+  private nextId(stamp: Stamp): DecisionId {
+    this.sequence += 1;
+    return idOf(stamp, this.sequence);
+  }
+
+  private quietReason(step: LevelStep): string {
+    const silent = step.advice.filter(({ observation }) => observation.requests === null).length;
+    return silent === 0
+      ? `${step.advice.length} components are at what is wanted`
+      : `nothing to change; no metrics of ${silent} of ${step.advice.length} components`;
+  }
+
+  private lastOutcome(component: string): Outcome | null {
+    return this.outcomes.findLast((outcome) => outcome.component === component) ?? null;
+  }
+
+  private compare(step: LevelStep): void {
+    for (const { component, observation } of step.advice) {
+      const expectation = this.expectations.get(component.name);
+      if (expectation === undefined) continue;
+      const outcome = outcomeOf(expectation, observation);
+      if (outcome === 'waiting') continue;
+      this.expectations.delete(component.name);
+      if (outcome !== null) this.outcomes = [...this.outcomes, outcome].slice(-OUTCOMES_KEPT);
+    }
+  }
+
+  private exportTargets(plan: TargetPlan): void {
+    const { targetGauge } = this.here();
+    for (const { component, to, applied } of plan.changes) {
+      if (applied) targetGauge.set({ component: component.name }, to);
+    }
+    for (const component of plan.removed) targetGauge.remove({ component });
+  }
+
+  private curve(): ReturnType<typeof costCurve> {
+    const { views } = this.here();
+    if (this.taken === undefined) return [];
+    const { typeGraph, handedDown } = this.taken.input;
+    const bounds: Objective['latency'] = levelObjective(typeGraph, handedDown)?.latency ?? [];
+    const p95Ms = Math.min(...bounds.filter(({ percentile }) => percentile === 95).map(({ ms }) => ms));
+    return Number.isFinite(p95Ms) ? costCurve(this.taken.step, p95Ms, views.pricePerCpuHour()) : [];
+  }
+}
