@@ -10,6 +10,7 @@ export * from './pino-logger.js';
 export * from './run/function-runner.js';
 export * from './run/pass-log.js';
 export * from './run/agent-watch.js';
+export * from './run/run-service.js';
 export * from './run/runner-metrics.js';
 export * from './run/start-service.js';
 export { parsedView } from './run/view-cache.js';

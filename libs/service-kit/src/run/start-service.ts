@@ -3,7 +3,7 @@
  * HTTP and one gRPC server. Must never wait for etcd before it serves: a router carries requests, and every process
  * answers its probe, with etcd away.
  */
-import { KEYS, PREFIXES, type FunctionName, type MemberRecord } from '@mitosis/contracts';
+import { PREFIXES, type FunctionName, type MemberRecord } from '@mitosis/contracts';
 import type { Membership, Store } from '@mitosis/coordination';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { ServiceConfig } from '../config.js';
@@ -12,6 +12,7 @@ import type { FunctionContext } from '../function.js';
 import type { Logger } from '../logger.js';
 import { GrpcPeers } from '../peers/grpc-peers.js';
 import type { GrpcService, ServiceDefinition, ServiceInstance } from '../service.js';
+import { watchAgent } from './agent-watch.js';
 import { FunctionRunner } from './function-runner.js';
 import { LevelDirectory } from './level-directory.js';
 import { ManagedProcess } from './managed-process.js';
@@ -26,11 +27,9 @@ export interface LevelConnection {
 }
 
 export interface JoinOptions {
-  readonly replica: ServiceConfig['replica'];
-  readonly incarnation: number;
-  readonly leaseTtlMs: number;
-  /** gRPC address other candidates see this process by. */
+  /** gRPC address other candidates see this process by; it listens already. */
   readonly address: string;
+  readonly member: Omit<MemberRecord, 'v' | 'replica'>;
 }
 
 export interface StartOptions {
@@ -39,6 +38,8 @@ export interface StartOptions {
   readonly connection: LevelConnection;
   readonly log: Logger;
   readonly nowMs?: () => number;
+  /** Starts this host's agent when it is gone; without it nobody watches over the agent. */
+  readonly ensureAgent?: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface RunningService {
@@ -49,8 +50,6 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-/** Retry of the first writes while the level's etcd is being born beside this process. */
-const JOIN_RETRY_MS = 50;
 const SHELL_STOP_MS = 3_000;
 const LEAVE_MS = 1_000;
 /** Longer than any process takes to end. */
@@ -96,14 +95,15 @@ export const startService = async (options: StartOptions): Promise<RunningServic
   const peers = new GrpcPeers({ directory });
   const edge = await open(config, state, instances, log);
   const membership = connection.join({
-    replica: config.replica,
-    incarnation: config.incarnation,
-    leaseTtlMs: config.leaseTtlMs,
     address: edge.grpc,
+    member: memberOf(config, edge, definitions, nowMs()),
   });
   state.joined(membership);
   const ending = new AbortController();
-  void announce(membership, memberRecord(config, edge, definitions, nowMs()), ending.signal, log);
+  if (options.ensureAgent !== undefined && config.agent !== '') {
+    const { ensureAgent } = options;
+    void watchAgent({ address: config.agent, ensureAgent, log, random: Math.random }, ending.signal);
+  }
   const starts = [...runners].map(async ([name, runner]) => {
     const context: FunctionContext = {
       level: config.level,
@@ -174,14 +174,12 @@ const open = async (
   });
 };
 
-const memberRecord = (
+const memberOf = (
   config: ServiceConfig,
   edge: Edge,
   definitions: readonly ServiceDefinition[],
   startedAtMs: number,
-): MemberRecord => ({
-  v: 1,
-  replica: config.replica,
+): JoinOptions['member'] => ({
   host: config.host,
   site: config.site,
   pid: process.pid,
@@ -190,24 +188,6 @@ const memberRecord = (
   functions: definitions.map(({ name }) => name),
   startedAtMs,
 });
-
-/** Until it is known in the level: etcd is often born at the same moment. */
-const announce = async (
-  membership: Membership,
-  record: MemberRecord,
-  signal: AbortSignal,
-  log: Logger,
-): Promise<void> => {
-  for (let attempt = 0; !signal.aborted; attempt += 1) {
-    try {
-      await membership.publish(KEYS.member(record.replica), JSON.stringify(record));
-      return;
-    } catch (err) {
-      if (attempt % 100 === 0) log.warn({ err }, 'the level cannot be joined yet');
-      await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
-    }
-  }
-};
 
 /** Waits for `work`, at most `ms`; a failure while ending is no reason to go on living. */
 const within = async (ms: number, work: Promise<unknown>): Promise<void> => {

@@ -1,0 +1,85 @@
+/**
+ * The `main` of every management process: environment in, signals handled, exit codes out. 0: told to end and did;
+ * 1: failed; 2: a mistake in the environment. Must end within its bound however much of it hangs.
+ */
+import { readServiceConfig, type ServiceConfig } from '../config.js';
+import type { Logger } from '../logger.js';
+import { createLogger } from '../pino-logger.js';
+import type { ServiceDefinition } from '../service.js';
+import { SettingsError } from '../settings.js';
+import { connectLevel } from './connect-level.js';
+import { startService, type RunningService } from './start-service.js';
+
+/** All bounds of an orderly stop together, besides what services ask for. */
+const STOP_MS = 5_000;
+
+/** Runs until SIGTERM or SIGINT. Functions named in the environment must be among the definitions. */
+export const runService = async (
+  definitions: readonly ServiceDefinition[],
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<void> => {
+  const config = configOrExit(definitions, env);
+  const log = createLogger(config.logLevel, { level: config.level, replica: config.replica });
+  onCrash(log);
+  let running: Promise<RunningService> | undefined;
+  const stop = once(() => {
+    const boundMs = STOP_MS + Math.max(0, ...definitions.map(({ stopBoundMs = 0 }) => stopBoundMs));
+    setTimeout(() => {
+      log.error({ boundMs }, 'not ended in time: leaving');
+      process.exit(1);
+    }, boundMs).unref();
+    void finish(running, log);
+  });
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  running = startService({ config, definitions, log, connection: connectLevel(config, log) });
+  try {
+    await running;
+  } catch (err) {
+    log.error({ err }, 'could not start');
+    process.exit(1);
+  }
+};
+
+const finish = async (running: Promise<RunningService> | undefined, log: Logger): Promise<void> => {
+  try {
+    log.info({}, 'told to end');
+    await (await running)?.stop();
+    process.exit(0);
+  } catch (err) {
+    log.error({ err }, 'did not end in order');
+    process.exit(1);
+  }
+};
+
+const configOrExit = (
+  definitions: readonly ServiceDefinition[],
+  env: Readonly<Record<string, string | undefined>>,
+): ServiceConfig => {
+  try {
+    return readServiceConfig({ ...env, MITOSIS_FUNCTIONS: definitions.map(({ name }) => name).join(',') });
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+};
+
+/** What nobody caught leaves the process in a state nobody knows; the agent starts it again within 100 ms. */
+const onCrash = (log: Logger): void => {
+  const crash = (err: unknown): void => {
+    log.error({ err }, 'crashed');
+    process.exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+};
+
+const once = (run: () => void): (() => void) => {
+  let ran = false;
+  return () => {
+    if (ran) return;
+    ran = true;
+    run();
+  };
+};
