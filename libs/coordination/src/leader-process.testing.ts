@@ -1,0 +1,89 @@
+/**
+ * A process that stands for one function and always has work: writes as soon as it leads and every 20 ms after. Started
+ * by tests and benchmarks that kill, stop and cut it off. Arguments: one JSON object (`LeaderProcessArguments`); events
+ * come as JSON lines on standard output, with the machine's monotonic time, which all processes share.
+ */
+import { createServer } from 'node:net';
+import { instanceId, levelId, levelPrefix } from '@mitosis/contracts';
+import { EtcdStore } from './etcd-store.js';
+import { joinLevel } from './level-membership.js';
+import type { LeaderSession } from './session.js';
+
+export interface LeaderProcessArguments {
+  readonly endpoints: readonly string[];
+  readonly replica: string;
+  readonly leaseTtlMs: number;
+}
+
+export interface LeaderProcessEvent {
+  readonly event: 'standing' | 'leading' | 'first-write' | 'ended' | 'trouble';
+  readonly atMs: number;
+  readonly epoch?: number;
+  readonly detail?: string;
+}
+
+export const LEADER_LEVEL = levelId('leaders');
+const WRITE_MS = 20;
+
+const args = JSON.parse(process.argv[2] ?? '{}') as LeaderProcessArguments;
+const tell = (
+  event: LeaderProcessEvent['event'],
+  rest: Omit<LeaderProcessEvent, 'event' | 'atMs'> = {},
+): void => {
+  const atMs = Number(process.hrtime.bigint()) / 1e6;
+  process.stdout.write(`${JSON.stringify({ event, atMs, ...rest })}\n`);
+};
+
+const server = createServer((socket) => {
+  socket.on('error', () => undefined);
+  socket.resume();
+});
+
+const work = async (session: LeaderSession): Promise<void> => {
+  const epoch = session.epoch.revision;
+  tell('leading', { epoch });
+  session.signal.addEventListener(
+    'abort',
+    () => tell('ended', { epoch, detail: String(session.signal.reason) }),
+    {
+      once: true,
+    },
+  );
+  for (let n = 0; session.isLive(); n++) {
+    const key = `log/${epoch}-${n}`;
+    try {
+      await session.commit({
+        writes: [{ kind: 'put', key, value: JSON.stringify({ epoch, replica: args.replica }) }],
+      });
+      if (n === 0) tell('first-write', { epoch });
+    } catch (error) {
+      tell('trouble', { epoch, detail: String(error) });
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, WRITE_MS);
+    });
+  }
+};
+
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const store = new EtcdStore({ endpoints: args.endpoints, prefix: levelPrefix(LEADER_LEVEL) });
+  const membership = joinLevel({
+    store,
+    level: LEADER_LEVEL,
+    incarnation: 1,
+    replica: instanceId(args.replica),
+    address: `127.0.0.1:${address.port}`,
+    leaseTtlMs: args.leaseTtlMs,
+    onTrouble: (error) => tell('trouble', { detail: String(error) }),
+  });
+  const candidate = membership.stand('health');
+  candidate.onSession((session) => void work(session));
+  candidate.onLeaderChange((leader) => {
+    if (leader !== undefined) tell('standing', { detail: leader.replica });
+  });
+  process.once('SIGTERM', () => {
+    void membership.close().then(() => process.exit(0));
+  });
+});
