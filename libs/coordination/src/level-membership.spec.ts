@@ -190,13 +190,19 @@ describe('leadership', () => {
     const b = join('b');
     const view = b.store.view(PREFIXES.targets);
     await clock.until(() => view.synced && b.candidate.leader()?.replica === 'a');
-    etcd.link('b').delay(40);
+    // Its watch of what the leader writes lags behind its watch of the election, as slow watchers of etcd do.
+    etcd.lagWatchers('mitosis/shop/targets/', true);
     let seen = '';
     b.candidate.onSession(() => {
       seen = view.get('targets/web')?.value ?? 'nothing';
     });
     await write(first, 'last words');
     await a.membership.close();
+    await clock.until(() => b.candidate.leader()?.replica === 'b');
+    await clock.advance(500);
+    expect(seen).toBe('');
+    expect(b.candidate.session()).toBeUndefined();
+    etcd.lagWatchers('mitosis/shop/targets/', false);
     await clock.until(() => seen !== '');
     expect(seen).toBe('last words');
   });
@@ -289,6 +295,24 @@ describe('leadership', () => {
 });
 
 describe('a commit', () => {
+  it('of a leader that does not know yet that it was deposed changes nothing and ends its session', async () => {
+    const { clock, etcd, join, leads } = setUp();
+    const a = join('a');
+    const session = await leads(a);
+    const other = etcd.store('other', 'mitosis/shop/');
+    etcd.lagWatchers('mitosis/shop/election/', true);
+    await other.txn([], [{ kind: 'delete', key: KEYS.candidate('health', 'a') }]);
+    await clock.advance(100);
+    expect(session.isLive()).toBe(true);
+    await expect(write(session, 'late')).rejects.toThrow(FencedError);
+    expect(session.isLive()).toBe(false);
+    expect(session.signal.aborted).toBe(true);
+    expect(await valueOf(other, 'targets/web')).toBeUndefined();
+    etcd.lagWatchers('mitosis/shop/election/', false);
+    const next = await leads(a);
+    expect(next.epoch.revision).toBeGreaterThan(session.epoch.revision);
+  });
+
   it('tells a conflict from a lost leadership', async () => {
     const { join, leads } = setUp();
     const session = await leads(join('a'));

@@ -53,6 +53,8 @@ export class MemoryEtcd {
   readonly #links = new Map<string, MemoryLink>();
   readonly #changes = new Set<(change: Change) => void>();
   readonly #waiting: (() => void)[] = [];
+  readonly #lagging = new Set<string>();
+  readonly #catchingUp = new Set<() => void>();
 
   constructor(options: MemoryEtcdOptions = {}) {
     this.clock = options.clock ?? systemClock;
@@ -116,6 +118,16 @@ export class MemoryEtcd {
     this.#state.compact(revision);
   }
 
+  /**
+   * Watchers of ranges that begin with `prefix` get nothing until told otherwise, then everything: as etcd's slow
+   * watchers, which others on the same stream overtake.
+   */
+  lagWatchers(prefix: string, lagging: boolean): void {
+    if (lagging) this.#lagging.add(prefix);
+    else this.#lagging.delete(prefix);
+    if (!lagging) for (const listener of Array.from(this.#catchingUp)) listener();
+  }
+
   /** Killed and started again with its data: every connection breaks. */
   restart(): void {
     this.#resetLinks();
@@ -164,6 +176,18 @@ export class MemoryEtcd {
     this.#changes.add(listener);
     return () => {
       this.#changes.delete(listener);
+    };
+  }
+
+  isLagging(key: string): boolean {
+    return [...this.#lagging].some((prefix) => key.startsWith(prefix));
+  }
+
+  /** Called when lagging watchers may go on. */
+  onCatchUp(listener: () => void): () => void {
+    this.#catchingUp.add(listener);
+    return () => {
+      this.#catchingUp.delete(listener);
     };
   }
 

@@ -87,7 +87,9 @@ export class MemoryState {
   /** Changes from `startRevision` on; undefined when they are compacted. */
   since(startRevision: number): readonly Change[] | undefined {
     if (startRevision < this.compactRevision) return undefined;
-    return this.#history.filter((change) => change.revision >= startRevision);
+    let from = this.#history.length;
+    while (from > 0 && (this.#history[from - 1]?.revision ?? 0) >= startRevision) from--;
+    return this.#history.slice(from);
   }
 
   compact(revision: number): void {

@@ -2,7 +2,6 @@
 import { MitosisError } from '@mitosis/contracts';
 import type { MemoryEtcd } from './memory-etcd.js';
 import type { MemoryLink } from './memory-link.js';
-import type { Change } from './memory-state.js';
 import { inRange } from './wire.js';
 import type {
   KeyRange,
@@ -101,9 +100,15 @@ export class MemoryWire implements Wire {
   }
 }
 
+interface Watcher {
+  readonly range: KeyRange;
+  /** First revision it has not been sent. */
+  nextRevision: number;
+}
+
 class MemoryWatchStream implements WatchStream {
   #open = true;
-  readonly #watchers = new Map<string, { readonly range: KeyRange; readonly startRevision: number }>();
+  readonly #watchers = new Map<string, Watcher>();
   readonly #unsubscribe: readonly (() => void)[];
 
   constructor(
@@ -115,8 +120,11 @@ class MemoryWatchStream implements WatchStream {
       link.onReset((error) => {
         this.#end(error);
       }),
-      etcd.onCommit((change) => {
-        for (const [watchId, watcher] of this.#watchers) this.#deliver(watchId, watcher.range, [change]);
+      etcd.onCommit(() => {
+        this.#deliverAll();
+      }),
+      etcd.onCatchUp(() => {
+        this.#deliverAll();
       }),
     ];
     if (link.isDown || !etcd.hasQuorum) {
@@ -131,20 +139,9 @@ class MemoryWatchStream implements WatchStream {
   create(watchId: string, range: KeyRange, startRevision: number): void {
     this.#toServer(() => {
       this.#send({ kind: 'created', watchId, header: this.etcd.header });
-      const missed = this.etcd.state.since(startRevision);
-      if (missed === undefined) {
-        const compactRevision = this.etcd.state.compactRevision;
-        this.#send({
-          kind: 'canceled',
-          watchId,
-          header: this.etcd.header,
-          compactRevision,
-          reason: 'compacted',
-        });
-        return;
-      }
-      this.#watchers.set(watchId, { range, startRevision });
-      this.#deliver(watchId, range, missed);
+      const watcher = { range, nextRevision: startRevision };
+      this.#watchers.set(watchId, watcher);
+      this.#deliver(watchId, watcher);
     });
   }
 
@@ -166,14 +163,26 @@ class MemoryWatchStream implements WatchStream {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }
 
-  #deliver(watchId: string, range: KeyRange, changes: readonly Change[]): void {
+  #deliverAll(): void {
+    for (const [watchId, watcher] of this.#watchers) this.#deliver(watchId, watcher);
+  }
+
+  #deliver(watchId: string, watcher: Watcher): void {
+    if (this.etcd.isLagging(watcher.range.key)) return;
+    const { header, state } = this.etcd;
+    const changes = state.since(watcher.nextRevision);
+    if (changes === undefined) {
+      this.#watchers.delete(watchId);
+      const { compactRevision } = state;
+      this.#send({ kind: 'canceled', watchId, header, compactRevision, reason: 'compacted' });
+      return;
+    }
     // A watcher of a future revision stays silent until then: how a restored store deceives a naive client.
-    const startRevision = this.#watchers.get(watchId)?.startRevision ?? 0;
+    watcher.nextRevision = Math.max(watcher.nextRevision, state.revision + 1);
     const events = changes
-      .filter((change) => change.revision >= startRevision)
       .flatMap((change) => change.events)
-      .filter((event) => inRange(event.entry.key, range));
-    if (events.length > 0) this.#send({ kind: 'events', watchId, header: this.etcd.header, events });
+      .filter((event) => inRange(event.entry.key, watcher.range));
+    if (events.length > 0) this.#send({ kind: 'events', watchId, header, events });
   }
 
   #toServer(serve: () => void): void {
