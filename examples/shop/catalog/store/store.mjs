@@ -1,5 +1,5 @@
 /**
- * The catalog's stock, in one file of a volume: there must never be two of it (`exclusive`). `GET /stock` shows it,
+ * The catalog's stock, in one file: there must never be two of it (`exclusive`). `GET /stock` shows it,
  * `PUT /stock?item=2&change=-1` changes it. Capacity: 4 workers / 5 ms = 800 requests per second.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { serve } from '../../program/serve.mjs';
 import { createWorkers } from '../../program/workers.mjs';
 
-const dir = process.env.STOCK_DIR ?? '/tmp/shop-stock';
+const dir = process.env.STOCK_DIR ?? '/tmp/mitosis-shop-stock';
 const file = join(dir, 'stock.json');
 const FIRST_STOCK = [
   { name: 'Amoeba, framed', price: 24, stock: 12 },

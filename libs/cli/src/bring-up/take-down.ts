@@ -1,0 +1,73 @@
+/**
+ * `mitosis down` as a function: dispose of the level in order while its management answers, then have the agent purge
+ * what is left, and end the agent with its last level. Also when etcd is dead: then by force, which the result says.
+ */
+import { MitosisError } from '@mitosis/contracts';
+import type { HostSession } from '../session/host.js';
+import { boundOf, isOver, leftMs, pause, type Bound } from '../session/wait.js';
+
+export interface TakenDown {
+  readonly level: string;
+  /** Everything was drained and stopped in dependency order. */
+  readonly orderly: boolean;
+  /** Why not; empty when orderly. */
+  readonly reason: string;
+  /** Ids the agent had to stop. */
+  readonly purged: readonly string[];
+}
+
+export interface TakeDownEvents {
+  progress(level: string, remaining: number): void;
+  milestone(text: string): void;
+}
+
+/** No answer of a composer for this long: its etcd or all its managers are dead, and will not come back in time. */
+const SILENCE_MS = 8_000;
+const POLL_MS = 200;
+/** Bounded by what is running: each is given its grace, then killed; all at the same time. */
+const PURGE_MS = 60_000;
+const SHUTDOWN_MS = 5_000;
+
+export const takeDown = async (
+  host: HostSession,
+  level: string,
+  force: boolean,
+  bound: Bound,
+  events: TakeDownEvents,
+): Promise<TakenDown> => {
+  const reason = force ? 'by force, as told' : await disposeOf(host, level, bound, events);
+  if (reason !== '') events.milestone(`${level}: not disposed of in order (${reason}); stopping it by force`);
+  const { stopped } = await host.rpc.unary('agent', host.agentAddress, 'purge', { level }, PURGE_MS);
+  events.milestone(`${level}: nothing of it is left`);
+  return { level, orderly: reason === '', reason, purged: stopped };
+};
+
+/** Answers why it could not be done, or '' when it is done. */
+const disposeOf = async (
+  host: HostSession,
+  level: string,
+  bound: Bound,
+  events: TakeDownEvents,
+): Promise<string> => {
+  const session = await host.level(level);
+  while (!isOver(bound)) {
+    try {
+      const { done, remaining } = await session.dispose(
+        boundOf(Math.min(SILENCE_MS, leftMs(bound)), bound.signal),
+      );
+      events.progress(level, remaining);
+      if (done) return '';
+    } catch (error) {
+      return error instanceof MitosisError ? error.message : String(error);
+    }
+    await pause(POLL_MS, bound);
+  }
+  return 'it took too long';
+};
+
+/** Ends the agent when it has no level left; answers whether it ended. */
+export const endAgent = async (host: HostSession): Promise<boolean> => {
+  if ((await host.levels()).length > 0) return false;
+  await host.rpc.unary('agent', host.agentAddress, 'shutdown', { force: false }, SHUTDOWN_MS);
+  return true;
+};

@@ -1,0 +1,64 @@
+/** The `mitosis` command: its subcommands and how mistakes in calling it are answered. */
+import { Command, CommanderError } from 'commander';
+import { registerApply } from './commands/apply.command.js';
+import { registerControl } from './commands/control.command.js';
+import { registerDecisions } from './commands/decisions.command.js';
+import { registerDiff } from './commands/diff.command.js';
+import { registerDown } from './commands/down.command.js';
+import { registerExplain } from './commands/explain.command.js';
+import { registerGraph } from './commands/graph.command.js';
+import { registerKill } from './commands/kill.command.js';
+import { registerLogs } from './commands/logs.command.js';
+import { registerScale } from './commands/scale.command.js';
+import { registerSites } from './commands/sites.command.js';
+import { registerSnapshot } from './commands/snapshot.command.js';
+import { registerStatus } from './commands/status.command.js';
+import { registerUp } from './commands/up.command.js';
+import { registerValidate } from './commands/validate.command.js';
+
+/** In the order in which a user meets them. */
+const COMMANDS = [
+  registerValidate,
+  registerUp,
+  registerApply,
+  registerDiff,
+  registerStatus,
+  registerGraph,
+  registerLogs,
+  registerExplain,
+  registerDecisions,
+  registerScale,
+  registerControl,
+  registerKill,
+  registerSites,
+  registerSnapshot,
+  registerDown,
+];
+
+export const createProgram = (): Command => {
+  const program = new Command('mitosis')
+    .description('Service compositions that manage themselves.')
+    .option('--json', 'one JSON document, or one JSON line an event')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(add --help for more)')
+    .exitOverride();
+  program.addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 failed, 2 bad input.\nState: $MITOSIS_HOME, by default ~/.mitosis.',
+  );
+  for (const register of COMMANDS) register(program);
+  for (const command of program.commands)
+    command.option('--json', 'one JSON document, or one JSON line an event');
+  return program;
+};
+
+/** Runs one command line; sets the exit code and never throws for what a user can do wrong. */
+export const main = async (argv: readonly string[]): Promise<void> => {
+  try {
+    await createProgram().parseAsync([...argv]);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has told it already. Help and version are no mistakes.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  }
+};

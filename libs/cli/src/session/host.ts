@@ -1,0 +1,77 @@
+/**
+ * The way in: this host's agent, over the socket that only its user can open. Knows which levels live here and where
+ * their managers are; works also while a level's management is dead. Must never start anything (see agent-start.ts).
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MANAGEMENT_COMPONENTS, MitosisError, type agent } from '@mitosis/contracts';
+import { LevelSession } from './level.js';
+import { Rpc } from './rpc.js';
+import { selectLevel } from './select-level.js';
+
+const AGENT_CALL_MS = 2_000;
+
+export class HostSession {
+  readonly rpc = new Rpc();
+  readonly agentAddress: string;
+
+  constructor(readonly home: string) {
+    this.agentAddress = `unix:${join(home, 'agent.sock')}`;
+  }
+
+  /** False when no agent answers; the levels it held may run on without it. */
+  async agentAnswers(): Promise<boolean> {
+    if (!existsSync(join(this.home, 'agent.sock'))) return false;
+    try {
+      await this.rpc.unary('agent', this.agentAddress, 'hello', {}, AGENT_CALL_MS);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Throws MitosisError `unavailable` with the remedy when no agent answers. */
+  async levels(): Promise<readonly agent.LevelInfo[]> {
+    if (!existsSync(join(this.home, 'agent.sock')))
+      throw new MitosisError(
+        'unavailable',
+        `nothing is up here (no agent in ${this.home}): start something with \`mitosis up <compose file>\``,
+      );
+    try {
+      return (await this.rpc.unary('agent', this.agentAddress, 'levels', {}, AGENT_CALL_MS)).levels;
+    } catch (error) {
+      throw new MitosisError(
+        'unavailable',
+        `the agent of this host does not answer (${join(this.home, 'agent.sock')}): ` +
+          'bring it back with `mitosis up <compose file>`; what runs goes on without it',
+        { cause: error },
+      );
+    }
+  }
+
+  /** The level named, or the only one; `wanted` undefined: the only root. Throws MitosisError `not_found`. */
+  async level(wanted: string | undefined): Promise<LevelSession> {
+    return this.open(selectLevel(await this.levels(), wanted));
+  }
+
+  open(info: agent.LevelInfo): LevelSession {
+    return new LevelSession(this, info.level, managersOf(info));
+  }
+
+  /** The managers of a level as the agent sees them now. */
+  async managers(level: string): Promise<readonly string[]> {
+    const found = (await this.levels()).find((info) => info.level === level);
+    return found === undefined ? [] : managersOf(found);
+  }
+
+  close(): void {
+    this.rpc.close();
+  }
+}
+
+/** Running first: the others are only tried when nothing else is left. */
+const managersOf = (info: agent.LevelInfo): readonly string[] =>
+  info.management
+    .filter((one) => one.component === MANAGEMENT_COMPONENTS.manager && (one.ports['grpc'] ?? 0) > 0)
+    .sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running'))
+    .map((one) => `${one.host}:${one.ports['grpc']}`);
