@@ -3,7 +3,7 @@
  * the child; what a child does not answer stays what it was, with the time it was heard.
  */
 import type { ChildRecord, health } from '@mitosis/contracts';
-import type { Peers } from '@mitosis/service-kit';
+import { ChildLeaders, type Peers } from '@mitosis/service-kit';
 import type { ChildObservation } from '../decide/input.js';
 import { pause } from './agent-watcher.js';
 
@@ -21,10 +21,12 @@ export interface ChildWatcherOptions {
 
 export class ChildWatcher {
   private readonly heard = new Map<string, ChildObservation>();
-  private readonly leaders = new Map<string, string>();
+  private readonly leaders: ChildLeaders;
   version = 0;
 
-  constructor(private readonly options: ChildWatcherOptions) {}
+  constructor(private readonly options: ChildWatcherOptions) {
+    this.leaders = new ChildLeaders(options.peers, 'health');
+  }
 
   observations(): ReadonlyMap<string, ChildObservation> {
     return this.heard;
@@ -45,35 +47,15 @@ export class ChildWatcher {
   }
 
   private async ask(child: ChildRecord, signal: AbortSignal): Promise<void> {
+    const options = { deadlineMs: DEADLINE_MS, signal };
     try {
-      const leader = this.leaders.get(child.component) ?? (await this.findLeader(child, signal));
-      if (leader === undefined) return;
-      const composite = await this.options.peers.call(
-        'health',
-        leader,
-        'composite',
-        {},
-        { deadlineMs: DEADLINE_MS, signal },
+      const composite = await this.leaders.call(child, signal, (address) =>
+        this.options.peers.call('health', address, 'composite', {}, options),
       );
       if (composite.level === child.level) this.hear(child.component, composite);
     } catch {
-      // Another replica may lead by now; who does is asked anew next time.
-      this.leaders.delete(child.component);
+      // Silent: what it said last stays, with its age.
     }
-  }
-
-  private async findLeader(child: ChildRecord, signal: AbortSignal): Promise<string | undefined> {
-    for (const address of child.managers) {
-      const directory = await this.options.peers
-        .call('management', address, 'directory', {}, { deadlineMs: DEADLINE_MS, signal })
-        .catch(() => undefined);
-      if (directory === undefined || directory.level !== child.level) continue;
-      const leader = directory.leaders.find((entry) => entry.function === 'health')?.grpc;
-      if (leader === undefined || leader === '') continue;
-      this.leaders.set(child.component, leader);
-      return leader;
-    }
-    return undefined;
   }
 
   private hear(component: string, composite: health.CompositeHealth): void {

@@ -18,6 +18,7 @@ import {
   basedOn,
   decided,
   isLeaving,
+  isUnhealthy,
   isUp,
   putInstances,
   recordsOf,
@@ -37,7 +38,7 @@ const removeSick = (world: World, context: ServiceContext): World => {
   for (const record of recordsOf(world, context.component.name)) {
     if (!context.sick.has(record.id) || record.phase !== 'ready') continue;
     // A doubtful instance is better than none; an exclusive one has to go before anything can take its place.
-    const othersReady = readyOf(next, context).length > 0;
+    const othersReady = readyOf(next, context).some((other) => !isUnhealthy(next, other));
     if (!othersReady && !context.component.exclusive) continue;
     if (allowance(next, context) <= 0) continue;
     next = leave(next, context, record, { action: 'replace', reason: 'its probe fails' });

@@ -1,6 +1,6 @@
 /** Tells each child level's placer what it may use, and hears what it uses, while this replica leads. */
 import { siteId, type ChildRecord, type SiteId } from '@mitosis/contracts';
-import type { Peers } from '@mitosis/service-kit';
+import { ChildLeaders, type Peers } from '@mitosis/service-kit';
 import type { Budget, Use } from '../decide/input.js';
 
 const PERIOD_MS = 2_000;
@@ -18,9 +18,11 @@ export interface ChildBudgetsOptions {
 
 export class ChildBudgets {
   private uses: ReadonlyMap<string, ReadonlyMap<SiteId, Use>> = new Map();
-  private readonly leaders = new Map<string, string>();
+  private readonly leaders: ChildLeaders;
 
-  constructor(private readonly options: ChildBudgetsOptions) {}
+  constructor(private readonly options: ChildBudgetsOptions) {
+    this.leaders = new ChildLeaders(options.peers, 'placer');
+  }
 
   /** Of all children together, per site. */
   use(): ReadonlyMap<SiteId, Use> {
@@ -49,24 +51,20 @@ export class ChildBudgets {
 
   private async tell(child: ChildRecord, signal: AbortSignal): Promise<void> {
     const { peers, budgetsFor } = this.options;
+    const sites = budgetsFor(child.component, this.uses);
+    if (sites.length === 0) return;
+    const budgets = { level: child.level, sites: [...sites] };
+    const options = { deadlineMs: DEADLINE_MS, signal };
     try {
-      const leader = this.leaders.get(child.component) ?? (await this.findLeader(child, signal));
-      const sites = budgetsFor(child.component, this.uses);
-      if (leader === undefined || sites.length === 0) return;
-      const { uses } = await peers.call(
-        'placer',
-        leader,
-        'setBudget',
-        { level: child.level, sites: [...sites] },
-        { deadlineMs: DEADLINE_MS, signal },
+      const { uses } = await this.leaders.call(child, signal, (address) =>
+        peers.call('placer', address, 'setBudget', budgets, options),
       );
       this.hear(
         child.component,
         new Map(uses.map(({ site, cpus, memoryBytes }) => [siteId(site), { cpus, memoryBytes }])),
       );
     } catch {
-      // The child's placer may have a new leader, or the child is not up yet: asked again next time.
-      this.leaders.delete(child.component);
+      // Not up yet, or between two leaders: told again next time.
     }
   }
 
@@ -75,20 +73,6 @@ export class ChildBudgets {
     if (before === JSON.stringify([...use])) return;
     this.uses = new Map(this.uses).set(child, use);
     this.options.onChange();
-  }
-
-  private async findLeader(child: ChildRecord, signal: AbortSignal): Promise<string | undefined> {
-    for (const address of child.managers) {
-      const directory = await this.options.peers
-        .call('management', address, 'directory', {}, { deadlineMs: DEADLINE_MS, signal })
-        .catch(() => undefined);
-      if (directory === undefined || directory.level !== child.level) continue;
-      const leader = directory.leaders.find((entry) => entry.function === 'placer')?.grpc;
-      if (leader === undefined || leader === '') continue;
-      this.leaders.set(child.component, leader);
-      return leader;
-    }
-    return undefined;
   }
 }
 
