@@ -18,7 +18,7 @@ const put = (input: HealthInput): ReadonlyMap<string, InstanceRecord> =>
 const started = (input: HealthInput): readonly InstanceRecord[] =>
   [...put(input).values()].filter((record) => !input.instances.has(record.id));
 
-const phaseOf = (input: HealthInput, id: string): string | undefined => put(input).get(id as never)?.phase;
+const phaseOf = (input: HealthInput, id: string): string | undefined => put(input).get(id)?.phase;
 
 const waitsOn = (input: HealthInput, component: string): readonly string[] =>
   decideHealth(input)
@@ -231,7 +231,7 @@ describe('replacing what failed', () => {
       instances: [instance('w1', 'web', { phase: 'running', attempt: 2 })],
       statuses: [status(instance('w1', 'web'), { health: 'unhealthy', detail: 'GET / answered 500' })],
     });
-    const record = put(input).get('w1' as never);
+    const record = put(input).get('w1');
     expect(record?.phase).toBe('failed');
     expect(record?.reason).toContain('GET / answered 500');
     expect(started(input)).toEqual([]);
