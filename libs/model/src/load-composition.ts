@@ -116,28 +116,28 @@ class Loading {
       name,
       folder,
       highAvailability: this.input.highAvailability ?? false,
-      loadChild: (path, at, childId, component) => this.child(path, at, childId, component, chain),
+      loadChild: (named, childId, component) => this.child(named, childId, component, chain),
     });
   }
 
   private child(
-    path: string,
-    at: Position,
+    named: Required<NamedFile>,
     level: LevelId,
     component: string,
     chain: readonly string[],
   ): TypeGraph | undefined {
+    const { path, at, where } = named;
     const found = this.childFiles(path);
     const [first] = found;
     if (first === undefined || !this.exists(first)) {
       const remedy = `name a composition file, or a folder with ${DEFAULT_NAMES[0]}`;
-      this.problems.error(at, '', `there is no file ${path}`, remedy);
+      this.problems.error(at, where, `there is no file ${path}`, remedy);
       return undefined;
     }
     if (chain.includes(first)) {
       this.problems.error(
         at,
-        '',
+        where,
         `${first} contains itself${chain.length > 1 ? ' through its children' : ''}`,
         'a composition cannot be its own child: break the circle',
       );
@@ -146,7 +146,7 @@ class Loading {
     const folder = dirname(first);
     return this.load({
       folder,
-      files: found.map((file) => ({ path: file, at })),
+      files: found.map((file) => ({ path: file, at, where })),
       variables: this.environment(folder, [], this.input.env),
       levelOf: (root) => ({ level, name: textOf(root, 'name') ?? component }),
       chain,

@@ -70,7 +70,7 @@ class Extension {
   ): Node | undefined {
     const target = textOf(extension, 'service') ?? '';
     const file = textOf(extension, 'file') ?? path;
-    const others = file === path ? services : this.servicesOf(file, extension);
+    const others = file === path ? services : this.servicesOf(file, extension, name);
     if (others === undefined) return undefined;
     if (!others.entries.has(target)) {
       this.problems.error(
@@ -85,9 +85,12 @@ class Extension {
   }
 
   /** Relative paths of another file are meant from its own folder. */
-  private servicesOf(file: string, extension: Node): MapNode | undefined {
+  private servicesOf(file: string, extension: Node, name: string): MapNode | undefined {
     const at = child(extension, 'file')?.at ?? extension.at;
-    const root = readCompositionFile(file, { ...this.reading, folder: dirname(file) }, at);
+    const root = readCompositionFile(
+      { path: file, at, where: `services.${name}.extends` },
+      { ...this.reading, folder: dirname(file) },
+    );
     return root === undefined ? undefined : (childMap(withoutResets(root), 'services') ?? map(at, []));
   }
 }

@@ -56,7 +56,9 @@ const loadIncluded = (
   const home = reading.variables['HOME'];
   const named = item.kind === 'scalar' ? [item] : pathsOf(child(item, 'path'));
   const files = named.flatMap((node) =>
-    node.kind === 'scalar' ? [{ path: absolutePath(node.text, reading.folder, home), at: node.at }] : [],
+    node.kind === 'scalar'
+      ? [{ path: absolutePath(node.text, reading.folder, home), at: node.at, where: 'include' }]
+      : [],
   );
   const [first] = files;
   if (first === undefined) {
@@ -83,7 +85,9 @@ const loadIncluded = (
       ? dirname(first.path)
       : absolutePath(textOf(item, 'project_directory') ?? '', reading.folder, home);
   const envFiles = pathsOf(child(item, 'env_file')).flatMap((node) =>
-    node.kind === 'scalar' ? [{ path: resolve(reading.folder, node.text), at: node.at }] : [],
+    node.kind === 'scalar'
+      ? [{ path: resolve(reading.folder, node.text), at: node.at, where: 'include' }]
+      : [],
   );
   // What the including composition knows wins over the file of the included one.
   const variables = readEnvironment({

@@ -11,10 +11,10 @@ export const loadFiles = (
   reading: Reading,
   chain: readonly string[] = [],
 ): Node | undefined => {
-  const roots = files.map(({ path, at }) => {
-    const root = readCompositionFile(path, reading, at);
+  const roots = files.map((file) => {
+    const root = readCompositionFile(file, reading);
     if (root === undefined) return undefined;
-    return applyIncludes(applyExtends(root, path, reading), reading, [...chain, path], loadFiles);
+    return applyIncludes(applyExtends(root, file.path, reading), reading, [...chain, file.path], loadFiles);
   });
   const usable = roots.filter((root) => root !== undefined);
   if (usable.length < roots.length) return undefined;

@@ -61,5 +61,5 @@ const anchor = (node: Node, folder: string, home: string | undefined): Node => {
 
 export const absolutePath = (path: string, folder: string, home: string | undefined): string => {
   if (home !== undefined && (path === '~' || path.startsWith('~/'))) return resolve(home, path.slice(2));
-  return isAbsolute(path) || /^[A-Za-z]:[\\/]/.test(path) ? path : resolve(folder, path);
+  return isAbsolute(path) || /^[A-Za-z]:\\/.test(path) ? path : resolve(folder, path);
 };

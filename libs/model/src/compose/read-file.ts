@@ -24,7 +24,9 @@ export interface Reading {
 export interface NamedFile {
   readonly path: string;
   /** Where its name is written, when that is in a file. */
-  readonly at?: Position | undefined;
+  readonly at?: Position;
+  /** The place in the composition, e.g. `services.web.extends`. */
+  readonly where?: string;
 }
 
 export const readText = (
@@ -32,27 +34,25 @@ export const readText = (
   { read, problems }: Pick<Reading, 'read' | 'problems'>,
   named: Position,
   remedy: string,
+  where = '',
 ): string | undefined => {
   try {
     const text = read(path);
-    if (text === undefined) problems.error(named, '', `there is no file ${path}`, remedy);
+    if (text === undefined) problems.error(named, where, `there is no file ${path}`, remedy);
     return text;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    problems.error(named, '', `${path} cannot be read: ${why}`, 'make it a readable file');
+    problems.error(named, where, `${path} cannot be read: ${why}`, 'make it a readable file');
     return undefined;
   }
 };
 
-/** Undefined when the file has problems of its own. `named` is where its name is written. */
-export const readCompositionFile = (path: string, reading: Reading, named?: Position): Node | undefined => {
+/** Undefined when the file has problems of its own. */
+export const readCompositionFile = (file: NamedFile, reading: Reading): Node | undefined => {
+  const { path } = file;
   const start: Position = { file: path, line: 1, column: 1 };
-  const text = readText(
-    path,
-    reading,
-    named ?? { file: path, line: 0, column: 0 },
-    'name a file that exists',
-  );
+  const named = file.at ?? { file: path, line: 0, column: 0 };
+  const text = readText(path, reading, named, 'name a file that exists', file.where);
   if (text === undefined) return undefined;
   const documents = parseYaml(path, text, reading.problems);
   if (documents === undefined) return undefined;
@@ -61,7 +61,9 @@ export const readCompositionFile = (path: string, reading: Reading, named?: Posi
   const ready = documents.map((document) => readDocument(document, reading));
   const usable = ready.filter((node) => node !== undefined);
   if (usable.length < ready.length) return undefined;
-  return usable.reduce<Node>(mergeFiles, map(start, []));
+  // One document keeps its !reset and !override for the files it is merged over.
+  const [first, ...rest] = usable;
+  return rest.reduce<Node>(mergeFiles, first ?? map(start, []));
 };
 
 const readDocument = (document: Node, reading: Reading): Node | undefined => {

@@ -34,11 +34,11 @@ export const parseVolume = (text: string): ShortVolume | { readonly wrong: strin
 };
 
 /** Named volumes are names; everything that looks like a path is one. */
-export const isPath = (source: string): boolean => /^([./~\\]|[A-Za-z]:[\\/])/.test(source);
+export const isPath = (source: string): boolean => /^([./~\\]|[A-Za-z]:\\)/.test(source);
 
-/** At colons, but not at the one of a Windows drive. */
+/** At colons, but not at the one of a Windows drive (`C:\\`; `c:/data` is a volume called c). */
 const splitParts = (text: string): readonly string[] => {
-  const drive = /^[A-Za-z]:[\\/]/.test(text) ? text.slice(0, 2) : '';
+  const drive = /^[A-Za-z]:\\/.test(text) ? text.slice(0, 2) : '';
   const parts = text.slice(drive.length).split(':');
   return [drive + (parts[0] ?? ''), ...parts.slice(1)];
 };

@@ -1,6 +1,6 @@
 /** The component clients reach, and what must be true of it. */
-import { type ComponentName, componentName } from '@mitosis/contracts';
-import { child, itemsOf, textOf } from '../source/node.js';
+import { type ComponentName, componentName, type TypeGraph } from '@mitosis/contracts';
+import { child, itemsOf, type Node, textOf } from '../source/node.js';
 import { didYouMean } from '../values/did-you-mean.js';
 import type { Building, Service } from './service.js';
 
@@ -36,8 +36,31 @@ export const entryOf = (
     );
   if (completed.has(said))
     return error(`"${said}" runs once and ends: clients cannot reach it`, 'name a component that stays');
+  const service = services.find(({ name }) => name === said);
+  const ports = itemsOf(service?.node, 'ports');
+  if (ports.length > 0 && !ports.some(isTcp))
+    return error(`clients cannot reach "${said}": the router carries TCP only`, 'give it a TCP port');
   return componentName(said);
 };
 
+/** A root that nobody outside can reach is rarely meant. */
+export const warnUnpublished = (
+  entry: ComponentName | null,
+  components: TypeGraph['components'],
+  { root, problems }: Building,
+): void => {
+  const node = child(root, 'x-mitosis', 'entry');
+  const ports = entry === null ? [] : (components[entry]?.ports ?? []);
+  if (entry === null || node === undefined || ports.some(({ published }) => published.length > 0)) return;
+  problems.warn(
+    node.at,
+    'x-mitosis.entry',
+    `"${entry}" publishes no port: only components of the composition reach it`,
+    `add ports: ["8080:8080"] to "${entry}"`,
+  );
+};
+
+const isTcp = (port: Node): boolean => (textOf(port, 'protocol') ?? 'tcp') === 'tcp';
+
 const publishes = (service: Service): boolean =>
-  itemsOf(service.node, 'ports').some((port) => child(port, 'published') !== undefined);
+  itemsOf(service.node, 'ports').some((port) => child(port, 'published') !== undefined && isTcp(port));

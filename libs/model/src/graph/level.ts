@@ -5,14 +5,16 @@ import {
   componentName,
   type LevelId,
   type ManagementSpec,
+  parentLevel,
   type TypeGraph,
 } from '@mitosis/contracts';
 import type { ActiveServices } from '../compose/profiles.js';
-import { child, numberOf, type Position, textOf } from '../source/node.js';
+import type { NamedFile } from '../compose/read-file.js';
+import { child, numberOf, textOf } from '../source/node.js';
 import { moneyPerHour } from '../values/rate.js';
 import { componentOf, entryPorts } from './component.js';
 import { checkCircles, checkConditions, checkedDependencies, needsOf } from './dependencies.js';
-import { entryOf } from './entry.js';
+import { entryOf, warnUnpublished } from './entry.js';
 import { hashOf } from './hash.js';
 import { checkNames } from './names.js';
 import { objectiveOf } from './objective.js';
@@ -30,7 +32,7 @@ export interface LevelInput {
   /** Three etcd members unless the composition says more. */
   readonly highAvailability: boolean;
   /** Loads the composition file of a child level; undefined when it has problems (reported then). */
-  readonly loadChild: (path: string, at: Position, level: LevelId, name: string) => TypeGraph | undefined;
+  readonly loadChild: (named: Required<NamedFile>, level: LevelId, name: string) => TypeGraph | undefined;
 }
 
 export const levelOf = (input: LevelInput): TypeGraph => {
@@ -64,6 +66,7 @@ export const levelOf = (input: LevelInput): TypeGraph => {
     });
   checkConditions(services, components, building);
   checkPublished(services, components, building);
+  if (parentLevel(level) === undefined) warnUnpublished(entry, components, building);
   const graph = {
     v: 1,
     level,
@@ -108,11 +111,14 @@ const childOf = (service: Service, called: boolean, input: LevelInput): TypeGrap
       'a component is a child level or has alternatives, not both',
       'make the child level a component of its own and name that as an alternative',
     );
-  const composition = input.loadChild(path.text, path.at, level, service.name);
-  if (composition !== undefined && called && entryPorts(composition).length === 0)
+  const before = problems.errors.length;
+  const where = `${service.path}.x-mitosis.composition`;
+  const composition = input.loadChild({ path: path.text, at: path.at, where }, level, service.name);
+  const whole = composition !== undefined && problems.errors.length === before;
+  if (whole && called && entryPorts(composition).length === 0)
     problems.error(
       path.at,
-      `${service.path}.x-mitosis.composition`,
+      where,
       'others call this child level, but it has no entry',
       `add x-mitosis: { entry: … } to ${path.text}`,
     );

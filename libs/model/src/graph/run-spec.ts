@@ -18,7 +18,7 @@ export const runSpecOf = (service: Service, building: Building): RunSpec => {
   const command = wordsOf(service, 'command', building);
   const workingDir = textOf(node, 'working_dir');
   const process = driver === 'process';
-  if (process && entrypoint.length + command.length === 0)
+  if (process && isSilent(child(node, 'entrypoint')) && isSilent(child(node, 'command')))
     complain(
       building,
       service,
@@ -40,6 +40,9 @@ export const runSpecOf = (service: Service, building: Building): RunSpec => {
     container: process ? {} : containerOf(service, building, entrypoint),
   };
 };
+
+const isSilent = (node: Node | undefined): boolean =>
+  node === undefined || (node.kind === 'seq' ? node.items.length === 0 : textOf(node) === '');
 
 export const wordsOf = (
   service: Service,
@@ -71,7 +74,8 @@ export const words = (
 /** `env_file`s in order, then `environment`; a name without a value takes the surroundings' or is left out. */
 const environmentOf = (service: Service, building: Building): Record<string, string> => {
   const env: Record<string, string> = {};
-  for (const item of itemsOf(service.node, 'env_file')) Object.assign(env, fileValues(item, building));
+  for (const item of itemsOf(service.node, 'env_file'))
+    Object.assign(env, fileValues(item, service, building));
   for (const [name, value] of entriesOf(service.node, 'environment')) {
     const outside = Object.hasOwn(building.variables, name) ? building.variables[name] : undefined;
     const text = value.kind !== 'scalar' || value.value === null ? outside : value.text;
@@ -80,11 +84,17 @@ const environmentOf = (service: Service, building: Building): Record<string, str
   return env;
 };
 
-const fileValues = (item: Node, building: Building): Record<string, string> => {
+const fileValues = (item: Node, service: Service, building: Building): Record<string, string> => {
   const path = textOf(item, 'path') ?? '';
   if (flagOf(item, 'required') === false && !exists(path, building)) return {};
   const at = child(item, 'path')?.at ?? item.at;
-  const text = readText(path, building, at, 'name an environment file that exists, or say required: false');
+  const text = readText(
+    path,
+    building,
+    at,
+    'name an environment file that exists, or say required: false',
+    `${service.path}.env_file`,
+  );
   if (text === undefined) return {};
   const format = textOf(item, 'format') === 'raw' ? 'raw' : 'compose';
   return parseEnvFile(path, text, { variables: building.variables, format }, building.problems);

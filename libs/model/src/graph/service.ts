@@ -43,7 +43,7 @@ export const driverOf = (node: Node): 'process' | 'docker' => {
 
 /** The place of the value at a path below the service, or of the service's name. */
 export const placeOf = (service: Service, ...keys: readonly string[]): Position =>
-  child(service.node, ...keys)?.at ?? service.at;
+  (keys.length === 0 ? undefined : child(service.node, ...keys)?.at) ?? service.at;
 
 /** Complains about a field of a service. */
 export const complain = (

@@ -4,7 +4,7 @@ import { distance } from 'fastest-levenshtein';
 /** The nearest candidate, when it is near enough to be a likely slip of the keyboard. */
 export const nearest = (name: string, candidates: Iterable<string>): string | undefined => {
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor((name.length + 1) / 3)) + 1;
   for (const candidate of candidates) {
     const away = distance(name.toLowerCase(), candidate.toLowerCase());
     if (away < bestDistance) {
