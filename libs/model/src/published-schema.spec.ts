@@ -64,7 +64,10 @@ describe('the published schema', () => {
   const loaderAccepts = (text: string): boolean => {
     const result = load({ 'compose.yaml': text });
     return (
-      result.ok || result.problems.every(({ problem }) => !/unknown key|must be|is not|missing|no valid name/.test(problem))
+      result.ok ||
+      result.problems.every(
+        ({ problem }) => !/unknown key|must be|is not|missing|no valid name/.test(problem),
+      )
     );
   };
 
