@@ -32,13 +32,41 @@ export const runService = async (
   });
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  running = startService({ config, definitions, log, connection: connectLevel(config, log) });
+  const ensureAgent = agentStarter(config);
+  running = startService({
+    config,
+    definitions,
+    log,
+    connection: connectLevel(config, log),
+    ...(ensureAgent === undefined ? {} : { ensureAgent }),
+  });
   try {
     await running;
   } catch (err) {
     log.error({ err }, 'could not start');
     process.exit(1);
   }
+};
+
+/** Undefined for a process that was started by hand: it knows no agent's program. */
+const agentStarter = ({
+  release,
+  home,
+  host,
+  agentListen,
+}: ServiceConfig): ((signal: AbortSignal) => Promise<void>) | undefined => {
+  if (release === null) return undefined;
+  return async (signal) => {
+    // Loaded when it is needed, which is hardly ever.
+    const { ensureAgent } = await import('@mitosis/actuators');
+    await ensureAgent({
+      home,
+      host,
+      release,
+      signal,
+      ...(agentListen === '' ? {} : { listen: agentListen }),
+    });
+  };
 };
 
 const finish = async (running: Promise<RunningService> | undefined, log: Logger): Promise<void> => {
