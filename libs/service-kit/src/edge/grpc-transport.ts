@@ -44,6 +44,9 @@ export class GrpcTransport extends Server implements CustomTransportStrategy {
   override readonly transportId = Transport.GRPC;
   private readonly server = new GrpcServer({
     'grpc.max_receive_message_length': 16 * 1024 * 1024,
+    // Readers that vanished without closing (host lost) must not hold their streams for ever.
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
   });
   private boundPort = 0;
 

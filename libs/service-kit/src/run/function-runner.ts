@@ -159,7 +159,8 @@ export class FunctionRunner {
       mode: this.options.mode(),
       passes: this.passLog.entries,
       runningMs: this.runningMs(),
-      detail: this.options.shell.describe(),
+      // Before the start there is nothing a shell could say of itself.
+      detail: this.candidate === undefined ? {} : this.options.shell.describe(),
     };
   }
 
