@@ -1,5 +1,7 @@
 /** The router's own settings: environment → validated, defaulted, frozen. Durations in ms. */
-import { readSettings, setting, wholeNumberOr } from '@mitosis/service-kit';
+import { jsonOrNull, readSettings, setting, wholeNumberOr } from '@mitosis/service-kit';
+import { z } from 'zod';
+import type { HeldSocket } from './data-path/listeners.js';
 
 export interface RouterConfig {
   /** Longest wait for an endpoint, also between retries of a failed attempt. */
@@ -65,6 +67,33 @@ const SETTINGS = {
   ),
 };
 
+const HELD = {
+  held: setting(
+    'MITOSIS_LISTENERS',
+    jsonOrNull(
+      z.array(z.object({ name: z.string(), fd: z.int().min(3), host: z.string(), port: z.int().min(1) })),
+    ),
+    'JSON [{"name","fd","host","port"}] of open sockets, as the agent sets it; not set: sockets are bound here',
+  ),
+};
+
+export interface RouterSettings {
+  readonly config: RouterConfig;
+  /** Sockets handed down by the agent; undefined: this process binds them itself. */
+  readonly held: readonly HeldSocket[] | undefined;
+  /** Where the last good table lies when the process was given no directory of its own. */
+  readonly workingDirectory: string;
+}
+
 /** Throws SettingsError with every mistake at once. */
-export const readRouterConfig = (env: Readonly<Record<string, string | undefined>>): RouterConfig =>
-  Object.freeze({ ...ROUTER_DEFAULTS, ...readSettings(SETTINGS, env) });
+export const readRouterSettings = (
+  env: Readonly<Record<string, string | undefined>>,
+  workingDirectory: string,
+): RouterSettings => {
+  const { held, ...read } = readSettings({ ...SETTINGS, ...HELD }, env);
+  return Object.freeze({
+    config: Object.freeze({ ...ROUTER_DEFAULTS, ...read }),
+    held: held ?? undefined,
+    workingDirectory,
+  });
+};

@@ -57,7 +57,7 @@ export class DataPath {
     );
   }
 
-  /** Puts a table in force unless it equals the one that is. Also tries listeners again that could not be bound. */
+  /** Puts a table in force unless it equals the one that is. */
   apply(table: Table): 'swapped' | 'same' {
     const same = this.table !== undefined && sameTable(this.table, table);
     if (!same) {
@@ -66,6 +66,11 @@ export class DataPath {
     }
     this.listeners.open(Object.values(table.listeners));
     return same ? 'same' : 'swapped';
+  }
+
+  /** Tries those again that could not be bound. */
+  retryListeners(): void {
+    if (this.table) this.listeners.open(Object.values(this.table.listeners));
   }
 
   get current(): Table | undefined {

@@ -1,0 +1,30 @@
+/** All wiring of the router. */
+import { router } from '@mitosis/contracts';
+import type { ServiceDefinition } from '@mitosis/service-kit';
+import { Module } from '@nestjs/common';
+import { readRouterSettings } from './router.config.js';
+import { ROUTER, RouterController } from './router.controller.js';
+import { RouterReconciler } from './router.reconciler.js';
+
+@Module({})
+class RouterModule {}
+
+/** Above the longest drain (25 s), below what health grants (30 s). */
+const STOP_BOUND_MS = 28_000;
+
+export const routerService: ServiceDefinition = {
+  name: 'router',
+  grpc: { Router: router.RouterService },
+  stopBoundMs: STOP_BOUND_MS,
+  create: () => {
+    const shell = new RouterReconciler(readRouterSettings(process.env, process.cwd()));
+    return {
+      shell,
+      module: {
+        module: RouterModule,
+        controllers: [RouterController],
+        providers: [{ provide: ROUTER, useValue: shell }],
+      },
+    };
+  },
+};
