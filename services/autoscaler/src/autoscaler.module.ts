@@ -9,7 +9,7 @@ import { AutoscalerReconciler } from './autoscaler.reconciler.js';
 @Module({})
 class AutoscalerModule {}
 
-export const autoscalerDefinition: ServiceDefinition = {
+export const autoscalerService: ServiceDefinition = {
   name: 'autoscaler',
   grpc: { Autoscaler: autoscaler.AutoscalerService },
   create: () => {

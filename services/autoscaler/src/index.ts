@@ -1,5 +1,5 @@
 /** The autoscaler: how many instances of each component. */
-export { autoscalerDefinition } from './autoscaler.module.js';
+export { autoscalerService } from './autoscaler.module.js';
 export { POLICIES } from './plugins/index.js';
 export type {
   Json,

@@ -2,10 +2,12 @@
 import {
   componentName,
   decisionId,
+  levelId,
   type Alternative,
   type BindingRecord,
   type Component,
   type RebindPolicy,
+  type TypeGraph,
 } from '@mitosis/contracts';
 import { EMPTY_BINDING, observeBinding, type BindingState } from './binding-state.js';
 import { decideBinding, type BindingChange } from './binding.js';
@@ -224,3 +226,20 @@ export const seededRandom = (seed: number): (() => number) => {
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
 };
+
+export const aTypeGraph = (
+  components: readonly Component[],
+  overrides: Partial<TypeGraph> = {},
+): TypeGraph => ({
+  v: 1,
+  level: levelId('shop'),
+  name: 'shop',
+  entry: components[0]?.name ?? null,
+  objective: null,
+  budgetPerHour: null,
+  components: Object.fromEntries(components.map((component) => [component.name, component])),
+  sites: [],
+  management: { managers: 2, routers: 2, etcdMembers: 1 },
+  digest: 'd1',
+  ...overrides,
+});

@@ -56,8 +56,9 @@ const graphProblem = (graph: unknown, level: LevelId): string | null => {
     const problem = componentProblem(name, component);
     if (problem !== null) return `component ${name} ${problem}`;
   }
-  if (graph.entry !== null && !Object.hasOwn(graph.components, String(graph.entry))) {
-    return `its entry ${JSON.stringify(graph.entry)} is no component`;
+  const { entry } = graph;
+  if (entry !== null && !(typeof entry === 'string' && Object.hasOwn(graph.components, entry))) {
+    return `its entry ${JSON.stringify(entry)} is no component`;
   }
   return null;
 };
