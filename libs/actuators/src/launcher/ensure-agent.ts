@@ -14,9 +14,9 @@ import { tryLock } from './lock.js';
 export interface EnsureAgentOptions {
   /** State directory; created when missing. */
   readonly home: string;
-  /** Address instances of this host are bound to. Default 127.0.0.1. */
+  /** Address instances of this host are bound to. Default: MITOSIS_HOST, else what the host was told before. */
   readonly host?: string;
-  /** Further addresses the agent listens at, comma-separated; its unix socket is always there. */
+  /** Further addresses the agent listens at, comma-separated; its unix socket is always there. Default as above. */
   readonly listen?: string;
   readonly release: Pick<Release, 'node' | 'agent'>;
   /** Default: this process's own. Only a known part is handed on. */
@@ -101,12 +101,19 @@ const isRunning = async (paths: HostPaths): Promise<boolean> => {
 const quote = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 /** The keeper was started by an older agent; the script says how the present release starts its own. */
-const writeLaunchScript = (paths: HostPaths, { release, host, listen }: EnsureAgentOptions): void => {
-  const env = [
-    `export MITOSIS_HOME=${quote(paths.home)}`,
-    ...(host === undefined ? [] : [`export MITOSIS_HOST=${quote(host)}`]),
-    ...(listen === undefined ? [] : [`export MITOSIS_AGENT_LISTEN=${quote(listen)}`]),
-  ];
+const writeLaunchScript = (paths: HostPaths, options: EnsureAgentOptions): void => {
+  const from = options.env ?? process.env;
+  const told: Readonly<Record<string, string | undefined>> = {
+    MITOSIS_HOME: paths.home,
+    MITOSIS_HOST: options.host ?? from['MITOSIS_HOST'],
+    MITOSIS_AGENT_LISTEN: options.listen ?? from['MITOSIS_AGENT_LISTEN'],
+    MITOSIS_PORTS: from['MITOSIS_PORTS'],
+    MITOSIS_SNAPSHOT_INTERVAL_MS: from['MITOSIS_SNAPSHOT_INTERVAL_MS'],
+  };
+  const env = Object.entries(told).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [`export ${name}=${quote(value)}`],
+  );
+  const { release } = options;
   const script = [
     ...env,
     'cd /',

@@ -1,0 +1,54 @@
+/** Environment → validated, defaulted, frozen. What the environment does not say is taken from what the host was told before. */
+import { MitosisError } from '@mitosis/contracts';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { PortRange } from './decide/ports.js';
+
+export interface AgentConfig {
+  /** State directory; as given, not yet resolved. */
+  readonly home: string;
+  /** Address instances bind to; undefined: as recorded, else 127.0.0.1. */
+  readonly host: string | undefined;
+  /** Further gRPC addresses; undefined: as recorded, else none. */
+  readonly listen: string | undefined;
+  /** Range that ports are allotted from; undefined: as recorded, else 20000-29999. */
+  readonly ports: string | undefined;
+  readonly snapshotIntervalMs: number;
+  readonly logLevel: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export const readAgentConfig = (env: Environment): AgentConfig =>
+  Object.freeze({
+    home: env['MITOSIS_HOME'] || join(homedir(), '.mitosis'),
+    host: env['MITOSIS_HOST'] || undefined,
+    listen: env['MITOSIS_AGENT_LISTEN'] || undefined,
+    ports: checkedRange(env['MITOSIS_PORTS'] || undefined),
+    snapshotIntervalMs: readWhole(env, 'MITOSIS_SNAPSHOT_INTERVAL_MS', 300_000),
+    logLevel: env['MITOSIS_LOG'] || 'info',
+  });
+
+const DEFAULT_RANGE = '20000-29999';
+
+const checkedRange = (text: string | undefined): string | undefined => {
+  if (text !== undefined) readPortRange(text);
+  return text;
+};
+
+/** Empty: the default. Throws MitosisError `invalid_input`. */
+export const readPortRange = (given: string): PortRange => {
+  const text = given === '' ? DEFAULT_RANGE : given;
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? [];
+  const range = { first: Number(first), last: Number(last) };
+  if (range.first >= 1 && range.last <= 65_535 && range.first <= range.last) return range;
+  throw new MitosisError('invalid_input', `MITOSIS_PORTS is ${text}; it should be two ports, as 20000-29999`);
+};
+
+const readWhole = (env: Environment, name: string, fallback: number): number => {
+  const text = env[name];
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new MitosisError('invalid_input', `${name} is ${text}; it should be a whole number of milliseconds`);
+};

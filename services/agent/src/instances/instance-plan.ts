@@ -1,0 +1,75 @@
+/** From an instance's record to what the driver starts: placeholders filled, environment complete. */
+import { join } from 'node:path';
+import { inheritedEnvironment, type RunPlan } from '@mitosis/actuators';
+import type { agent } from '@mitosis/contracts';
+import { addressEnvironment, fillTemplate, type TemplateValues } from '../decide/template.js';
+import type { InstanceState } from '../state/records.js';
+
+export interface PlanContext {
+  readonly host: string;
+  readonly agentAddress: string;
+  readonly dir: string;
+  readonly incarnation: number;
+  readonly listeners: { readonly fds: readonly number[]; readonly described: string };
+}
+
+export const dataDirectory = (dir: string): string => join(dir, 'data');
+
+const valuesOf = (state: InstanceState, context: PlanContext): TemplateValues => ({
+  id: state.spec.id,
+  host: context.host,
+  data: dataDirectory(context.dir),
+  incarnation: String(context.incarnation),
+  ports: state.ports,
+  ...(state.etcd === '' ? {} : { etcd: state.etcd }),
+  ...(state.initialCluster === '' ? {} : { 'initial-cluster': state.initialCluster }),
+});
+
+/** Command, directory and environment, without the marks that the driver adds. */
+export const instancePlan = (state: InstanceState, context: PlanContext): RunPlan => {
+  const { spec } = state;
+  const values = valuesOf(state, context);
+  const fill = (text: string): string => fillTemplate(text, values);
+  const workingDir = fill(spec.workingDir);
+  return {
+    level: state.level,
+    id: spec.id,
+    run: state.run,
+    dir: context.dir,
+    component: spec.component,
+    instanceClass: spec.class,
+    version: spec.version,
+    command: spec.command.map(fill),
+    cwd: workingDir === '' ? values.data : workingDir,
+    env: {
+      ...inheritedEnvironment(process.env),
+      ...addressEnvironment(spec.ports, state.ports, context.host),
+      ...(spec.class === 'management'
+        ? { MITOSIS_DATA: values.data, MITOSIS_AGENT: context.agentAddress }
+        : {}),
+      ...Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, fill(value)] as const)),
+      ...incarnationEnvironment(spec, fill(spec.env['MITOSIS_INCARNATION'] ?? ''), context.incarnation),
+      ...(spec.listeners.length > 0 ? { MITOSIS_LISTENERS: context.listeners.described } : {}),
+    },
+    fds: context.listeners.fds,
+    user: spec.user,
+  };
+};
+
+/** After a store was made anew, replicas described before it must not go on under the old incarnation. */
+const incarnationEnvironment = (
+  spec: agent.InstanceSpec,
+  described: string,
+  incarnation: number,
+): Record<string, string> =>
+  spec.class === 'management' && described !== '' && Number(described) < incarnation
+    ? { MITOSIS_INCARNATION: String(incarnation) }
+    : {};
+
+/** What an exec probe runs with: the environment and directory of the instance itself. */
+export const markedEnvironment = (plan: RunPlan): Record<string, string> => ({
+  ...plan.env,
+  MITOSIS_LEVEL: plan.level,
+  MITOSIS_INSTANCE: plan.id,
+  MITOSIS_COMPONENT: plan.component,
+});

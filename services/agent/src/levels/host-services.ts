@@ -1,0 +1,22 @@
+/** What a level needs of its host. */
+import type { Actuator, HostPaths } from '@mitosis/actuators';
+import type { Log } from '../adapters/log.js';
+import type { Instance } from '../instances/instance.js';
+import type { PortBook } from '../instances/port-book.js';
+import type { ListenerTable } from '../listeners/listener-table.js';
+import type { Level } from './level.js';
+
+export interface HostServices {
+  readonly paths: HostPaths;
+  /** Address of this host's instances. */
+  readonly host: string;
+  readonly bootId: string;
+  readonly actuator: Actuator;
+  readonly ports: PortBook;
+  readonly listeners: ListenerTable;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  /** On disk when it resolves. */
+  readonly restPorts: (ports: readonly number[], owner: string) => Promise<void>;
+  readonly onExit: (level: Level, instance: Instance) => void;
+}
