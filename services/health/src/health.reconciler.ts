@@ -3,14 +3,7 @@
  * carries out what is committed. Must never act on a phase that is not committed, nor decide on views that may lack what
  * a predecessor wrote.
  */
-import {
-  KEYS,
-  MitosisError,
-  siteId,
-  type health,
-  type InstanceGraphView,
-  type SiteId,
-} from '@mitosis/contracts';
+import { MitosisError, siteId, type health, type InstanceGraphView, type SiteId } from '@mitosis/contracts';
 import type { LeaderSession, WriteOp } from '@mitosis/coordination';
 import type { FunctionContext, FunctionShell, Pass, PassResult } from '@mitosis/service-kit';
 import { ActRunner } from './adapters/act-runner.js';
@@ -50,6 +43,8 @@ export class HealthReconciler implements FunctionShell {
   private running: Running | undefined;
   private session: LeaderSession | undefined;
   private last: Decided | undefined;
+  /** A commit failed without an answer: it may have happened. */
+  private uncertain = false;
   private advised = '';
   private readonly ending: (() => void)[] = [];
 
@@ -195,18 +190,21 @@ export class HealthReconciler implements FunctionShell {
     return new Map(sites.filter(([, address]) => address !== ''));
   }
 
-  /** Once a session, and once after each regress of the store: nothing learnt before holds. */
+  /**
+   * Once a session, after each regress of the store, and after a commit whose outcome is not known: what is decided on
+   * must include everything that was committed before, by this leader or another.
+   */
   private async begin(running: Running, session: LeaderSession, signal: AbortSignal): Promise<void> {
     const regressed = running.views.regressed();
-    if (this.session === session && !regressed) return;
-    const { store } = running.context;
-    // Read through the quorum: what a predecessor committed came before this revision.
-    const { revision } = await store.list(KEYS.level, { signal });
-    await running.views.whenAt(revision, signal, CATCH_UP_MS);
-    running.acts.begin(session);
-    if (this.session !== session) void running.children.run(session.signal);
-    this.session = session;
+    const known = this.session === session && !regressed;
+    if (known && !this.uncertain) return;
+    await running.context.store.catchUp({ signal, timeoutMs: CATCH_UP_MS });
+    this.uncertain = false;
     this.last = undefined;
+    if (known) return;
+    running.acts.begin(session);
+    if (this.session !== session) running.children.start(session.signal);
+    this.session = session;
   }
 
   private signature({ views, agents, children, acts }: Running, mode: string): string {
@@ -226,10 +224,11 @@ export class HealthReconciler implements FunctionShell {
       this.last = { signature, wakeAtMs: plan.wakeAtMs, waits: plan.waits };
       acted += running.acts.carryOut(plan.acts, session);
       if (plan.changes.length === 0) break;
+      this.uncertain = true;
       const committed = await this.commit(running, session, plan);
+      this.uncertain = committed < plan.changes.length;
       changes += committed;
-      if (committed < plan.changes.length) {
-        this.last = undefined;
+      if (this.uncertain) {
         const untilMs = running.context.nowMs() + CONFLICT_RETRY_MS;
         return { kind: 'waiting', on: 'views', reason: 'the store is ahead of the views', untilMs };
       }

@@ -45,7 +45,8 @@ export class PlacerReconciler implements FunctionShell {
   readonly periodMs = 5_000;
   private running: Running | undefined;
   private session: LeaderSession | undefined;
-  private seenRevision = 0;
+  /** Something was committed, or may have been, that the views do not show for certain. */
+  private uncertain = false;
   private budget: readonly Budget[] | null = null;
   private advised = '';
   private nudge: () => void = () => {};
@@ -90,6 +91,7 @@ export class PlacerReconciler implements FunctionShell {
         ? { kind: 'idle', reason: 'everything has its place' }
         : { kind: 'waiting', ...wait, untilMs: nowMs + ASK_AGAIN_MS };
     }
+    this.uncertain = true;
     const result = await session.commit({
       writes: plan.writes.map((write) =>
         write.kind === 'delete' ? write : { ...write, value: JSON.stringify(write.value) },
@@ -101,7 +103,6 @@ export class PlacerReconciler implements FunctionShell {
       const untilMs = running.context.nowMs() + CONFLICT_RETRY_MS;
       return { kind: 'waiting', on: 'views', reason: 'the store is ahead of the views', untilMs };
     }
-    this.seenRevision = result.revision;
     return {
       kind: 'acted',
       reason: plan.decisions.map(({ component, change }) => `${component}: ${change}`).join('; ') || 'sites',
@@ -178,16 +179,11 @@ export class PlacerReconciler implements FunctionShell {
     };
   }
 
-  /** Once a session: what a predecessor committed is seen; before each pass: what this one did. */
+  /** Once a session, and after each commit: what is decided on must include everything that was committed before. */
   private async begin(running: Running, session: LeaderSession, signal: AbortSignal): Promise<void> {
-    if (this.session !== session) {
-      const { revision } = await running.context.store.list(KEYS.level, { signal });
-      this.seenRevision = revision;
-    }
-    const owned = [running.views.sites, running.views.placements];
-    await Promise.all(
-      owned.map((view) => view.whenAt(this.seenRevision, { signal, timeoutMs: CATCH_UP_MS })),
-    );
+    if (this.session === session && !this.uncertain) return;
+    await running.context.store.catchUp({ signal, timeoutMs: CATCH_UP_MS });
+    this.uncertain = false;
     if (this.session !== session) void running.children.run(session.signal);
     this.session = session;
   }

@@ -33,8 +33,12 @@ export class ChildWatcher {
   }
 
   /** Until the signal aborts, which is when leadership ends. */
-  async run(signal: AbortSignal): Promise<void> {
+  start(signal: AbortSignal): void {
     this.heard.clear();
+    void this.run(signal);
+  }
+
+  private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const children = this.options.children();
       for (const name of this.heard.keys()) {

@@ -96,10 +96,6 @@ export class HealthViews {
     return regressed;
   }
 
-  async whenAt(revision: number, signal: AbortSignal, timeoutMs: number): Promise<void> {
-    await Promise.all(READ.map((family) => this.views[family].whenAt(revision, { signal, timeoutMs })));
-  }
-
   read(): StoredInput {
     const spec = this.entries('spec').get(KEYS.spec);
     return {

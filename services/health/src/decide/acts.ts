@@ -86,7 +86,8 @@ const managementSpec = (
 };
 
 const stopAct = (world: World, record: InstanceRecord, address: string): Act | undefined => {
-  if (isGone(world, record)) return undefined;
+  // Answered already; that nothing is left of it is for the agent's stream to say.
+  if (isGone(world, record) || world.input.outcomes.stopped.has(record.id)) return undefined;
   const grace =
     record.class === 'management'
       ? MANAGEMENT_GRACE_MS
