@@ -67,5 +67,12 @@ export const canonicalDevice = (item: Node): Node => {
   ]);
 };
 
+/** A file mode as a number: with a leading 0, or as a text, it is octal. */
+export const canonicalMode = (node: Node): Node => {
+  if (node.kind !== 'scalar') return node;
+  const octal = node.text.startsWith('0') || typeof node.value === 'string';
+  return octal ? scalar(Number.parseInt(node.text.replace(/^0o/, ''), 8), node.at) : node;
+};
+
 const optional = (text: string, { at }: ScalarNode): Node | undefined =>
   text === '' ? undefined : scalar(text, at);

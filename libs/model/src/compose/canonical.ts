@@ -14,7 +14,7 @@ import {
   transformAt,
   withEntries,
 } from '../source/node.js';
-import { canonicalDevice, canonicalPorts, canonicalVolume } from './canonical-items.js';
+import { canonicalDevice, canonicalMode, canonicalPorts, canonicalVolume } from './canonical-items.js';
 
 /** A whole file. */
 export const canonical = (root: Node, problems: Problems): Node => {
@@ -65,6 +65,8 @@ export const canonicalService = (service: Node, path: string, problems: Problems
     ...MOUNTS.map((path): Step => [path, (node) => items(node, (item) => [single(item, 'source')])]),
     [['ports'], (node) => items(node, (item) => canonicalPorts(item, `${path}.ports`, problems))],
     [['volumes'], (node) => items(node, (item) => canonicalVolume(item, `${path}.volumes`, problems))],
+    ...MOUNTS.map((path): Step => [path, (node) => items(node, octalMode)]),
+    [['volumes'], (node) => items(node, (item) => [transformAt(item, ['tmpfs', 'mode'], canonicalMode)])],
     [['devices'], (node) => items(node, (item) => [canonicalDevice(item)])],
   ];
   return steps.reduce(
@@ -79,6 +81,8 @@ const keepTag = (node: Node, step: (node: Node) => Node): Node => {
   const made = step(node);
   return made === node ? node : { ...made, tag: node.tag };
 };
+
+const octalMode = (item: Node): readonly Node[] => [transformAt(item, ['mode'], canonicalMode)];
 
 /** `text` → `{ key: text }` */
 const single = (node: Node, key: string): Node =>

@@ -80,7 +80,7 @@ describe('merging files', () => {
       'secrets by their target',
       'secrets: [s]',
       'secrets: [{ source: s, mode: 0440 }, t]',
-      { secrets: [{ source: 's', mode: 440 }, { source: 't' }] },
+      { secrets: [{ source: 's', mode: 0o440 }, { source: 't' }] },
     ],
     [
       'dependencies by name',

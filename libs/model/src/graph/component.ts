@@ -47,6 +47,8 @@ export const componentOf = (input: ComponentInput): Component => {
   const exclusive =
     runs &&
     (flagOf(extensionOf(service), 'exclusive') ?? (scale.max === 1 && namedVolumes(service).length > 0));
+  // What nobody calls has no part in the latency clients see.
+  const shared = ports.length > 0 ? levelObjective : null;
   const parts = {
     run: runs ? runSpecOf(service, building) : null,
     ports,
@@ -60,7 +62,7 @@ export const componentOf = (input: ComponentInput): Component => {
     ...parts,
     dependsOn: input.dependsOn,
     scale,
-    policy: runs ? scalingPolicyOf(service, scale, objective, levelObjective, building) : { kind: 'fixed' },
+    policy: runs ? scalingPolicyOf(service, scale, objective, shared, building) : { kind: 'fixed' },
     objective,
     restart: restartOf(service, runOnce),
     update: updateOf(service, exclusive, building),

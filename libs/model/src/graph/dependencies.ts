@@ -126,7 +126,7 @@ export const checkConditions = (
 ): void => {
   for (const service of services)
     for (const { component, condition, at, path } of dependenciesOf(service)) {
-      const target = components[component];
+      const target = Object.hasOwn(components, component) ? components[component] : undefined;
       if (target === undefined) continue;
       if (condition === 'completed' && target.kind !== 'service')
         problems.error(

@@ -77,6 +77,16 @@ describe('policies', () => {
     `);
     expect(only(graph, 'a')).toMatchObject({ policy: { kind: 'slo' }, objective: null });
   });
+
+  it('leave the objective of the composition to what takes requests', () => {
+    const graph = graphOf(`
+      x-mitosis: { entry: a, objective: { p99: 1s } }
+      services:
+        a: { command: run }
+        worker: { command: work, x-mitosis: { scale: { max: 2 } } }
+    `);
+    expect(only(graph, 'worker').policy).toMatchObject({ kind: 'target', metric: 'cpu' });
+  });
 });
 
 describe('resources', () => {

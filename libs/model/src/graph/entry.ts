@@ -60,7 +60,7 @@ export const warnUnpublished = (
   );
 };
 
-const isTcp = (port: Node): boolean => (textOf(port, 'protocol') ?? 'tcp') === 'tcp';
+const isTcp = (port: Node): boolean => (textOf(port, 'protocol') ?? 'tcp').toLowerCase() === 'tcp';
 
 const publishes = (service: Service): boolean =>
   itemsOf(service.node, 'ports').some((port) => child(port, 'published') !== undefined && isTcp(port));

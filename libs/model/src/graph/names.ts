@@ -15,7 +15,7 @@ export const checkNames = (services: readonly Service[], { problems }: Building)
         `"${name}" is the name of a part of Mitosis itself`,
         `rename it, e.g. to "${name.replace('mitosis-', 'my-')}"`,
       );
-    if (/^\.+$/.test(name)) error(`"${name}" is no name`, 'use letters and digits');
+    if (/^(\.+|__proto__)$/.test(name)) error(`"${name}" is no name`, 'use letters and digits');
     if (name.length > NAME_MAX) error(`the name has ${name.length} characters`, `use at most ${NAME_MAX}`);
     if (kind === 'composition' && name.includes('.'))
       error(

@@ -88,7 +88,7 @@ describe('what runs', () => {
         { type: 'bind', source: '/p/src', target: '/src' },
       ],
       secrets: [{ source: 's' }],
-      configs: [{ source: 'c', target: '/c', mode: 440 }],
+      configs: [{ source: 'c', target: '/c', mode: 0o440 }],
       ulimits: { nofile: { soft: 1, hard: 2 }, nproc: 5 },
       cap_add: ['NET_ADMIN'],
       tmpfs: ['/tmp'],

@@ -5,7 +5,7 @@
  */
 import type { Problems } from '../problem.js';
 import type { Position } from '../source/node.js';
-import type { Variables } from './interpolate-node.js';
+import { lookupIn, type Variables } from './interpolate-node.js';
 import { substitute } from './substitute.js';
 import { parseTemplate, TemplateError } from './template.js';
 
@@ -27,7 +27,7 @@ export const parseEnvFile = (
 ): Record<string, string> => {
   const values: Record<string, string> = {};
   const lookup = (name: string): string | undefined =>
-    Object.hasOwn(options.variables, name) ? options.variables[name] : values[name];
+    lookupIn(options.variables)(name) ?? lookupIn(values)(name);
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index] ?? '';

@@ -32,6 +32,6 @@ export const count = formatted('a whole number, 0 or more', '^\\d+$');
 export const positiveCount = formatted('a whole number, 1 or more', '^0*[1-9]\\d*$');
 export const amount = formatted('a number, 0 or more', '^(\\d+(\\.\\d*)?|\\.\\d+)$');
 export const portNumber = formatted('a port from 1 to 65535', '^\\d{1,5}$', (text) => isPort(Number(text)));
-export const fileMode = formatted('an octal file mode such as "0440"', '^[0-9]+$');
+export const fileMode = formatted('an octal file mode such as "0440"', '^(0o[0-7]+|\\d+)$');
 
 export const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;
