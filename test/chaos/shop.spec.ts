@@ -153,7 +153,8 @@ describe('the shop', () => {
     const before = instancePids();
     const agent = pidsOf((found) => found.instance === '' && found.command.includes('agent'));
     await killAndConverge(agent);
-    expect(instancePids()).toEqual(before);
+    // The autoscaler may have added to them in the meantime.
+    expect([...before].filter((pid) => !instancePids().has(pid))).toEqual([]);
     await expectUnharmed(0);
   });
 

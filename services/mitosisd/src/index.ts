@@ -1,1 +1,1 @@
-export {};
+export { chooseFunctions, DEFINITIONS, type Choice } from './services.js';

@@ -34,6 +34,6 @@ const quietly = (log: Logger): ((error: unknown) => void) => {
     if (nowMs - (toldAtMs.get(what) ?? -Infinity) < QUIET_MS) return;
     if (toldAtMs.size > 100) toldAtMs.clear();
     toldAtMs.set(what, nowMs);
-    log.warn({ err }, 'trouble with the level’s store, being retried');
+    log.warn({ reason: what }, 'trouble with the level’s store, being retried');
   };
 };
