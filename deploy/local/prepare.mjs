@@ -24,7 +24,7 @@ const checkNode = async () => {
       `Node ${process.versions.node} is too old`,
       `install Node ${wantedMajor}.${wantedMinor} or newer (https://nodejs.org)`,
     );
-  return `${process.versions.node}`;
+  return process.versions.node;
 };
 
 /** The directory to put on the PATH for the pinned pnpm; '' when the PATH has just that version. */

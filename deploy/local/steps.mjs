@@ -12,7 +12,7 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const localDir = join(root, '.mitosis');
 export const toolsDir = join(localDir, 'tools');
 
-const watched = process.stdout.isTTY === true;
+const watched = process.stdout.isTTY;
 const NAME_WIDTH = 8;
 /** Lines of a failed command that are shown. */
 const TAIL_LINES = 40;
