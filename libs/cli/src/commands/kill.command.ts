@@ -24,7 +24,7 @@ const kill = async (context: Context, args: readonly string[], options: KillOpti
   const needed = options.leader === undefined ? 1 : 0;
   const { level, rest } = await levelAndArgs(context, args, options, needed);
   const leader = options.leader === undefined ? undefined : functionNamed(options.leader, FUNCTION_NAMES);
-  const target = leader === undefined ? rest[0] : `leader:${leader}`;
+  const target = leader === undefined ? rest[0] : await level.leaderReplica(leader);
   if (target === undefined || rest.length !== needed)
     throw new MitosisError(
       'invalid_input',

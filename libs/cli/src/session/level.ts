@@ -153,10 +153,28 @@ export class LevelSession {
     return JSON.parse(reply.json) as InstanceGraphView;
   }
 
-  kill(target: string, signal: string): Promise<health.KillReply> {
-    return this.withLeader('health', (address) =>
-      this.host.rpc.unary('health', address, 'kill', { target, signal }, CALL_MS),
-    );
+  /**
+   * Kills by instance id. Through this host's agent where the instance is here: health itself may be the victim, and a
+   * broken answer must not make anyone kill its successor. Elsewhere health passes it on.
+   */
+  async kill(id: string, signal: string): Promise<health.KillReply> {
+    const { rpc, agentAddress } = this.host;
+    const { instances } = await rpc.unary('agent', agentAddress, 'list', { level: this.name }, CALL_MS);
+    const here = instances.find((one) => one.id === id);
+    if (here === undefined)
+      return this.withLeader('health', (address) =>
+        rpc.unary('health', address, 'kill', { target: id, signal }, CALL_MS),
+      );
+    await rpc.unary('agent', agentAddress, 'signal', { level: this.name, id, signal, group: false }, CALL_MS);
+    return { instance: id, pid: here.pid };
+  }
+
+  /** Instance id of the replica that leads a function. Throws MitosisError `unavailable` when nobody does. */
+  async leaderReplica(fn: FunctionName): Promise<string> {
+    const { leaders } = await this.directory();
+    const leader = leaders.find((one) => one.function === fn);
+    if (leader !== undefined) return leader.replica;
+    throw new MitosisError('unavailable', `${this.name}: ${fn} has no leader at the moment`);
   }
 
   async control(fn: FunctionName, mode: string): Promise<void> {

@@ -37,10 +37,10 @@ export interface LevelView {
 const PIECE_MS = 3_000;
 
 /**
- * `all`: everything. `health`: leaders and composite health only, for those who ask several times a second while a level
- * is being born on the same processor.
+ * `all`: everything. `health`: leaders and composite health only, `graph`: and the instance graph, for those who ask
+ * several times a second on the processor the level itself runs on.
  */
-export type Pieces = 'all' | 'health';
+export type Pieces = 'all' | 'graph' | 'health';
 
 export const observeLevel = async (
   host: HostSession,
@@ -60,13 +60,9 @@ export const observeLevel = async (
   const directory = await piece('directory', () => session.directory());
   const [composite, spec, graph, controls] = await Promise.all([
     piece('health', () => session.composite(boundOf(PIECE_MS))),
-    ...(pieces === 'health'
-      ? ([null, null, null] as const)
-      : ([
-          piece('type graph', () => session.spec(boundOf(PIECE_MS))),
-          piece('instance graph', () => session.instanceGraph(boundOf(PIECE_MS))),
-          piece('modes', () => observeControls(host, directory)),
-        ] as const)),
+    pieces === 'all' ? piece('type graph', () => session.spec(boundOf(PIECE_MS))) : null,
+    pieces === 'health' ? null : piece('instance graph', () => session.instanceGraph(boundOf(PIECE_MS))),
+    pieces === 'all' ? piece('modes', () => observeControls(host, directory)) : null,
   ]);
   return {
     level: info.level,
