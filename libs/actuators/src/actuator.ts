@@ -81,7 +81,10 @@ export interface Actuator {
   start(plan: RunPlan): Promise<Run>;
   /** Finds runs of an earlier agent again. `thisBoot`: the record was written since the machine started. */
   adopt(refs: readonly (RunRef & { readonly thisBoot: boolean })[]): Promise<readonly Adoption[]>;
-  /** Kills what carries this host's mark and is not current; returns what it found. */
+  /**
+   * Kills what carries this host's mark and is not current; returns what it found. To be called every few seconds: it
+   * also takes notice of new members of runs, for usage and so that later orphans are known.
+   */
   sweep(isCurrent: (run: { level: string; id: string; run: number }) => boolean): Promise<readonly Stray[]>;
   usage(run: Run): Usage | undefined;
   close(): void;

@@ -16,8 +16,6 @@ import { userPrefix } from './user.js';
 
 /** How soon an end is seen that no file tells (shim and command killed together). */
 const CHECK_EVERY_MS = 250;
-/** Members are looked for this often, for usage and so that later orphans are known. */
-const SCAN_EVERY_MS = 5_000;
 
 export interface ProcessActuatorOptions {
   /** Real path of the state directory: the mark. */
@@ -36,14 +34,11 @@ export class ProcessActuator implements Actuator {
   private readonly home: string;
   private readonly nowMs: () => number;
   private readonly watched = new Map<ProcessRun, Watched>();
-  private readonly checkTimer: NodeJS.Timeout;
-  private readonly scanTimer: NodeJS.Timeout;
+  private checkTimer: NodeJS.Timeout | undefined;
 
   constructor({ home, nowMs }: ProcessActuatorOptions) {
     this.home = home;
     this.nowMs = nowMs ?? Date.now;
-    this.checkTimer = setInterval(() => this.checkAll(), CHECK_EVERY_MS).unref();
-    this.scanTimer = setInterval(() => this.rememberAll(scanProcesses(this.home)), SCAN_EVERY_MS).unref();
   }
 
   async start(plan: RunPlan): Promise<Run> {
@@ -134,6 +129,7 @@ export class ProcessActuator implements Actuator {
   ): ProcessRun {
     const run = new ProcessRun({ ref, home: this.home, shim, main, startedAtMs, nowMs: this.nowMs });
     this.watched.set(run, { run, watcher: watchFiles(ref, run), meter: new UsageMeter() });
+    this.checkTimer ??= setInterval(() => this.checkAll(), CHECK_EVERY_MS).unref();
     void this.forgetAtEnd(run);
     // A later pass, so that the caller has the run before its end is told.
     setImmediate(() => run.check());
@@ -144,6 +140,12 @@ export class ProcessActuator implements Actuator {
     await run.exited;
     this.watched.get(run)?.watcher?.close();
     this.watched.delete(run);
+    if (this.watched.size === 0) this.stopChecking();
+  }
+
+  private stopChecking(): void {
+    clearInterval(this.checkTimer);
+    this.checkTimer = undefined;
   }
 
   private checkAll(): void {
@@ -183,8 +185,7 @@ export class ProcessActuator implements Actuator {
   }
 
   close(): void {
-    clearInterval(this.checkTimer);
-    clearInterval(this.scanTimer);
+    this.stopChecking();
     for (const { watcher } of this.watched.values()) watcher?.close();
     this.watched.clear();
   }

@@ -1,0 +1,205 @@
+/** Births with a real etcd; the manager is a script that notes how it was started. */
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import {
+  etcdSpec,
+  instanceId,
+  levelId,
+  managerSpec,
+  siteId,
+  type agent,
+  type Release,
+} from '@mitosis/contracts';
+import { findEtcdctl } from '../adapters/etcdctl.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { act, AgentUnderTest, epoch, until } from '../testing/agent-under-test.testing.js';
+
+const ETCD = execFileSync('/bin/sh', ['-c', 'command -v etcd'], { encoding: 'utf8' }).trim();
+const LEVEL = levelId('shop');
+
+describe('birth', () => {
+  let host: AgentUnderTest;
+  let release: Release;
+  let manager: string;
+  beforeEach(async () => {
+    host = new AgentUnderTest({ MITOSIS_SNAPSHOT_INTERVAL_MS: '1000' });
+    manager = join(host.home, 'manager.cjs');
+    writeFileSync(
+      manager,
+      `require('node:http').createServer((q, r) => r.end('ok')).listen(process.env.MITOSIS_HTTP_PORT, process.env.MITOSIS_HOST);
+       console.log('manager ' + process.env.MITOSIS_INCARNATION + ' ' + process.env.MITOSIS_ETCD + ' ' + process.env.MITOSIS_AGENT);`,
+    );
+    release = { version: '1', node: process.execPath, manager, router: manager, agent: manager, etcd: ETCD };
+    await host.up();
+  });
+  afterEach(() => host.dispose());
+
+  const request = (
+    suffix: string,
+    members = 1,
+    more: Partial<agent.BirthRequest> = {},
+  ): agent.BirthRequest => ({
+    level: LEVEL,
+    parent: '',
+    act: undefined,
+    incarnation: 0,
+    etcd: Array.from({ length: members }, (_, i) =>
+      etcdSpec(LEVEL, instanceId(`mitosis-etcd-${suffix}${i}`), release),
+    ),
+    manager: managerSpec({
+      level: LEVEL,
+      id: instanceId(`mitosis-manager-${suffix}`),
+      release,
+      site: siteId('local'),
+      agent: host.address,
+      etcd: '{{etcd}}',
+      incarnation: '{{incarnation}}',
+      leaseTtlMs: 3_000,
+    }),
+    ...more,
+  });
+  const healthy = (id: string, boundMs = 30_000): Promise<agent.InstanceStatus> =>
+    host.reaches('shop', id, ({ health }) => health === 'healthy', boundMs);
+  const etcdctl = (member: agent.InstanceStatus, ...args: string[]): string =>
+    execFileSync(findEtcdctl(ETCD)!, [`--endpoints=127.0.0.1:${member.ports['client']}`, ...args], {
+      encoding: 'utf8',
+      env: { ETCDCTL_API: '3' },
+      timeout: 10_000,
+    });
+  const dataOf = (id: string): string => join(host.home, 'levels/shop/instances', id, 'data/member');
+
+  it('starts etcd and manager together, once, however often it is asked', async () => {
+    const [first, second] = await Promise.all([host.birth(request('a')), host.birth(request('b'))]);
+    expect([first, second].filter(({ adopted }) => adopted)).toHaveLength(1);
+    const id = first.etcd[0]!.id;
+    expect(second.etcd.map((one) => one.id)).toEqual([id]);
+    expect([first.incarnation, second.incarnation]).toEqual([1, 1]);
+    const member = await healthy(id);
+    await healthy(first.manager!.id);
+    const client = `http://127.0.0.1:${member.ports['client']}`;
+    expect(await host.output('shop', first.manager!.id)).toBe(`manager 1 ${client} ${host.address}\n`);
+    etcdctl(member, 'put', 'a', 'b');
+  });
+
+  it('brings everything back with its data after all died, and adopts it at the next birth', async () => {
+    const born = await host.birth(request('a'));
+    const member = await healthy(born.etcd[0]!.id);
+    etcdctl(member, 'put', 'key', 'kept');
+    await host.kill();
+    for (const pid of host.runs()) process.kill(pid, 'SIGKILL');
+    await host.up();
+    const again = await host.birth(request('b'));
+    expect(again).toMatchObject({ adopted: true, incarnation: 1 });
+    const after = await healthy(member.id);
+    expect(after.ports).toEqual(member.ports);
+    expect(etcdctl(after, 'get', 'key', '--print-value-only').trim()).toBe('kept');
+  });
+
+  it('finishes a birth over which the agent died', async () => {
+    const pending = host.birth(request('a')).catch(() => undefined);
+    await until('something runs', () => host.runs().length > 0, 10_000, 1);
+    await host.kill();
+    await pending;
+    await host.up();
+    const reply = await host.birth(request('b'));
+    expect(reply.adopted).toBe(true);
+    expect(reply.etcd.map(({ id }) => id)).toEqual(['mitosis-etcd-a0']);
+    await healthy('mitosis-etcd-a0');
+    await healthy('mitosis-manager-a');
+  });
+
+  it('bootstraps three members', async () => {
+    const born = await host.birth(request('a', 3));
+    const members = await Promise.all(born.etcd.map(({ id }) => healthy(id)));
+    expect(etcdctl(members[0]!, 'member', 'list').trim().split('\n')).toHaveLength(3);
+  });
+
+  it('makes a damaged etcd anew from its newest snapshot, under a newer incarnation', async () => {
+    const born = await host.birth(request('a'));
+    const member = await healthy(born.etcd[0]!.id);
+    etcdctl(member, 'put', 'key', 'kept');
+    const snapshots = join(host.home, 'levels/shop/snapshots');
+    const written = Date.now();
+    await until('a snapshot after the write', () => newest(snapshots) > written, 20_000);
+    damage(dataOf(member.id));
+    for (const pid of host.runs(member.id)) process.kill(pid, 'SIGKILL');
+    await until(
+      'a newer incarnation',
+      async () => (await host.levels()).levels[0]?.incarnation === 2,
+      40_000,
+    );
+    const after = await healthy(member.id);
+    expect(after.ports).toEqual(member.ports);
+    expect(etcdctl(after, 'get', 'key', '--print-value-only').trim()).toBe('kept');
+    await until(
+      'the manager knows',
+      async () => (await host.output('shop', born.manager!.id)).includes('manager 2 '),
+      30_000,
+    );
+    expect(readdirSync(join(host.home, 'levels/shop/instances', member.id, 'aside'))).toHaveLength(1);
+  });
+
+  it('starts empty under a newer incarnation when there is no snapshot', async () => {
+    const born = await host.birth(request('a'));
+    const member = await healthy(born.etcd[0]!.id);
+    await host.kill();
+    for (const pid of host.runs()) process.kill(pid, 'SIGKILL');
+    rmSync(join(host.home, 'levels/shop/snapshots'), { recursive: true, force: true });
+    damage(dataOf(member.id));
+    await host.up();
+    await until(
+      'a newer incarnation',
+      async () => (await host.levels()).levels[0]?.incarnation === 2,
+      40_000,
+    );
+    etcdctl(await healthy(member.id), 'put', 'a', 'b');
+  });
+
+  it('gives a child the incarnation of its parent, refuses overtaken births, and a newer one takes the place', async () => {
+    const child = (suffix: string, incarnation: number, revision: number): agent.BirthRequest => ({
+      ...request(suffix),
+      level: 'shop.catalog',
+      parent: 'shop',
+      act: act('shop', epoch(revision)),
+      incarnation,
+    });
+    const first = await host.birth(child('a', 3, 7));
+    expect(first).toMatchObject({ adopted: false, incarnation: 3 });
+    await expect(host.birth(child('b', 4, 6))).rejects.toThrow(/epoch/);
+    expect(await host.birth(child('b', 3, 8))).toMatchObject({ adopted: true, incarnation: 3 });
+    const next = await host.birth(child('b', 4, 8));
+    expect(next).toMatchObject({ adopted: false, incarnation: 4 });
+    expect(next.etcd.map(({ id }) => id)).toEqual(['mitosis-etcd-b0']);
+    expect(host.runs('mitosis-etcd-a0')).toEqual([]);
+  });
+
+  it('uses a newer incarnation after a removal', async () => {
+    await host.birth(request('a'));
+    await host.purge('shop');
+    expect(host.runs()).toEqual([]);
+    expect(await host.birth(request('b'))).toMatchObject({ adopted: false, incarnation: 2 });
+  });
+});
+
+const newest = (directory: string): number => {
+  try {
+    // The name is the time the snapshot was begun.
+    const times = readdirSync(directory)
+      .filter((name) => name.endsWith('.db'))
+      .map((name) => Date.parse(name.slice(0, -3).replace(/T(\d+)-(\d+)-(\d+)-(\d+)Z/, 'T$1:$2:$3.$4Z')));
+    return Math.max(0, ...times);
+  } catch {
+    return 0;
+  }
+};
+
+const damage = (member: string): void => {
+  truncateSync(join(member, 'member/snap/db'), 3_000);
+  for (const name of readdirSync(join(member, 'member/wal'))) {
+    const path = join(member, 'member/wal', name);
+    const bytes = readFileSync(path);
+    bytes.fill(0xff, 8, 400);
+    writeFileSync(path, bytes);
+  }
+};
