@@ -56,7 +56,9 @@ export class AgentWatcher {
     const before = known.statuses.get(instanceId(status.id));
     // The stream was faster and knows more.
     if (before !== undefined && before.changedAtMs > status.changedAtMs) return;
-    this.put(known, status);
+    // The event that it was removed may have come before this answer; it must not come back by it.
+    if (status.state === 'stopped') this.remove(known, instanceId(status.id));
+    else this.put(known, status);
     this.changed();
   }
 
@@ -103,8 +105,7 @@ export class AgentWatcher {
         this.put(site, event.value);
         break;
       case 'removed':
-        site.statuses.delete(instanceId(event.value));
-        site.arriving?.delete(instanceId(event.value));
+        this.remove(site, instanceId(event.value));
         break;
       case 'synced':
         // What the agent did not name any more is gone: only now, and only by its word.
@@ -124,6 +125,11 @@ export class AgentWatcher {
   private put(site: Site, status: agent.InstanceStatus): void {
     site.statuses.set(instanceId(status.id), status);
     site.arriving?.set(instanceId(status.id), status);
+  }
+
+  private remove(site: Site, id: InstanceId): void {
+    site.statuses.delete(id);
+    site.arriving?.delete(id);
   }
 
   /** The host's address, which no event carries while nothing runs there. */

@@ -27,8 +27,9 @@ export const adoptStrays = (world: World): World => {
   for (const [site, observation] of world.input.agents) {
     if (!observation.synced) continue;
     for (const status of [...observation.statuses.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-      // A tombstone is no stray.
-      if (status.state === 'stopped' || next.instances.has(status.id)) continue;
+      // What has its tombstone already, or just gets it, is no stray.
+      const ends = status.state === 'stopped' || status.state === 'stopping';
+      if (ends || next.instances.has(status.id)) continue;
       next = adoptOne(next, site, status);
     }
   }
@@ -60,7 +61,6 @@ const whyUnwanted = (world: World, status: agent.InstanceStatus): string | undef
   if (component === undefined || component.kind !== 'service')
     return 'its component is not in the composition';
   if (isDisposing(world)) return 'the composition is being disposed of';
-  if (status.state === 'stopping') return 'its agent is stopping it already';
   const others = recordsOf(world, status.component).filter(
     (record) => !isLeaving(record) && record.phase !== 'failed',
   );
