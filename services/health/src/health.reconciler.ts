@@ -196,6 +196,7 @@ export class HealthReconciler implements FunctionShell {
    */
   private async begin(running: Running, session: LeaderSession, signal: AbortSignal): Promise<void> {
     const regressed = running.views.regressed();
+    if (regressed) running.routers.reset();
     const known = this.session === session && !regressed;
     if (known && !this.uncertain) return;
     await running.context.store.catchUp({ signal, timeoutMs: CATCH_UP_MS });

@@ -18,6 +18,13 @@ const REMEMBER_MS = 600_000;
 export class RouterTracker {
   private readonly goneSinceMs = new Map<ReplicaId, number>();
   private known: ReadonlySet<ReplicaId> = new Set();
+  /** Routers of the instance graph: whose record is gone was stopped for certain, for that is how records go. */
+  private readonly recorded = new Set<string>();
+
+  /** The store went backwards: that a record is missing says nothing any more. */
+  reset(): void {
+    this.recorded.clear();
+  }
 
   /** To be called whenever members change, and before each decision. */
   observe(
@@ -37,10 +44,21 @@ export class RouterTracker {
       if (!live.has(replica) && !this.goneSinceMs.has(replica)) this.goneSinceMs.set(replica, nowMs);
     }
     for (const [replica, sinceMs] of this.goneSinceMs) {
-      if (live.has(replica) || nowMs - sinceMs > REMEMBER_MS) this.goneSinceMs.delete(replica);
+      const stopped = this.recorded.has(replica) && !instances.has(replica);
+      if (live.has(replica) || stopped || nowMs - sinceMs > REMEMBER_MS) this.goneSinceMs.delete(replica);
     }
+    this.remember(instances, live);
     this.known = live;
     return live;
+  }
+
+  private remember(instances: Versions<InstanceRecord>, live: ReadonlySet<ReplicaId>): void {
+    for (const { value } of instances.values()) {
+      if (value.component === MANAGEMENT_COMPONENTS.router) this.recorded.add(value.id);
+    }
+    for (const replica of this.recorded) {
+      if (!instances.has(replica) && !live.has(replica as ReplicaId)) this.recorded.delete(replica);
+    }
   }
 
   routers(
