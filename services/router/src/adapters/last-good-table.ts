@@ -40,12 +40,14 @@ export class LastGoodTable {
 
   save(inputs: TableInputs): void {
     this.pending = inputs;
-    this.timer ??= setTimeout(() => this.write(), DEBOUNCE_MS);
+    // The first of a burst at once: a router may be killed as soon as it serves.
+    if (this.timer === undefined) this.write();
   }
 
   /** Writes what is pending now. */
   async flush(): Promise<void> {
     this.write();
+    clearTimeout(this.timer);
     await this.writing;
   }
 
@@ -55,6 +57,8 @@ export class LastGoodTable {
     const inputs = this.pending;
     this.pending = undefined;
     if (!inputs) return;
+    this.timer = setTimeout(() => this.write(), DEBOUNCE_MS);
+    this.timer.unref();
     const text = JSON.stringify({ v: 1, level: this.level, inputs } satisfies Stored);
     if (text === this.written) return;
     this.writing = this.writing

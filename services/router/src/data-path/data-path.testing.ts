@@ -105,6 +105,9 @@ export const closeServer = (server: Server): Promise<unknown> => {
   return closed;
 };
 
+/** Longer than any request is held, and than a router takes to start. */
+const ANSWER_MS = 15_000;
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
@@ -130,6 +133,7 @@ export const ask = (
       res.on('error', reject);
     });
     req.on('error', reject);
+    req.setTimeout(ANSWER_MS, () => req.destroy(new Error('no answer in time')));
     req.end(options.body);
   });
 

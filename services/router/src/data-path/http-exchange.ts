@@ -37,7 +37,8 @@ export class HttpExchange implements TurnOwner {
 
   start(): void {
     this.route.counters.inFlight += 1;
-    this.res.on('close', this.onClosed);
+    // A client that goes away while it is written to: `close` says the same.
+    this.res.on('close', this.onClosed).on('error', () => undefined);
     if (targetPath(this.req.url ?? '/', '') === undefined)
       return this.refuse('only origin and absolute form can be forwarded');
     this.body.prepare(() => {

@@ -53,6 +53,8 @@ class SourceReader extends Readable {
     private readonly onStart: () => void,
   ) {
     super();
+    // undici listens while it reads; before and after, an end of the client is nobody's news.
+    this.on('error', () => undefined);
   }
 
   override _read(): void {

@@ -88,6 +88,8 @@ export class UpgradeExchange implements TurnOwner {
       this.count(ok);
     };
     const timer = setTimeout(() => upstream.destroy(), this.context.config.answerTimeoutMs);
+    // Whatever breaks it also closes it.
+    upstream.on('error', () => undefined);
     upstream.once('close', () => {
       judge(false);
       lane.end();
