@@ -1,5 +1,5 @@
 /** Starts this host's agent when it is gone: what `up`, and `down` after a crash, need first. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureAgent } from '@mitosis/actuators';
 import { MitosisError, type Release } from '@mitosis/contracts';
@@ -27,5 +27,8 @@ export const startAgent = async (host: HostSession, release: Release, bound: Bou
   return started;
 };
 
-/** Whether an agent ever ran here: what it left may still run. */
-export const hasState = (home: string): boolean => existsSync(join(home, 'agent.sock'));
+/** Whether an agent runs or left something here: what it left may still run. */
+export const hasState = (home: string): boolean => {
+  const levels = join(home, 'levels');
+  return existsSync(join(home, 'agent.sock')) || (existsSync(levels) && readdirSync(levels).length > 0);
+};

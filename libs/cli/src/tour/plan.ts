@@ -128,7 +128,7 @@ export const PHASES: readonly PhasePlan[] = [
     load: { seconds: 4, from: PEAK_RATE, to: STEADY_RATE },
     settleS: 4,
     minS: 12,
-    maxS: 60,
+    maxS: 45,
   },
 ];
 

@@ -8,7 +8,9 @@ import { element, label, line, PALETTE_CSS } from './svg.js';
 const WIDTH = 1_120;
 const LEFT = 70;
 const RIGHT = 130;
-const TOP = 46;
+const TOP = 64;
+/** Where the phases' bands begin: below their titles, which take turns on two rows. */
+const BANDS_TOP = 34;
 const GAP = 34;
 
 interface Panel {
@@ -74,12 +76,15 @@ const phaseBands = (report: TourReport, time: Scale, bottom: number): readonly s
     const width = time(phase.toMs) - x;
     const band = element('rect', {
       x,
-      y: 22,
+      y: BANDS_TOP,
       width,
-      height: bottom - 22,
+      height: bottom - BANDS_TOP,
       fill: at % 2 === 0 ? 'var(--band)' : 'none',
     });
-    return [band, label(x + width / 2, 16, phase.title, { class: 'phase', 'text-anchor': 'middle' })];
+    return [
+      band,
+      label(x + width / 2, at % 2 === 0 ? 13 : 27, phase.title, { class: 'phase', 'text-anchor': 'middle' }),
+    ];
   });
 
 const faultLines = (report: TourReport, time: Scale, bottom: number): readonly string[] =>
@@ -89,12 +94,16 @@ const faultLines = (report: TourReport, time: Scale, bottom: number): readonly s
     const mended =
       fault.recoveredAtMs === null
         ? []
-        : [line(time(fault.recoveredAtMs), 22, time(fault.recoveredAtMs), bottom, { class: 'mended' })];
+        : [
+            line(time(fault.recoveredAtMs), BANDS_TOP, time(fault.recoveredAtMs), bottom, {
+              class: 'mended',
+            }),
+          ];
     const text = seconds === null ? 'not recovered' : `+${seconds.toFixed(1)} s`;
     return [
-      line(x, 22, x, bottom, { class: 'fault' }),
+      line(x, BANDS_TOP, x, bottom, { class: 'fault' }),
       ...mended,
-      label(x + 4, 34, text, { style: 'fill:var(--good)' }),
+      label(x + 4, BANDS_TOP + 12, text, { style: 'fill:var(--good)' }),
     ];
   });
 
