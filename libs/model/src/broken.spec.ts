@@ -211,6 +211,13 @@ const BROKEN: readonly (readonly [string, string, readonly string[]])[] = [
     ],
   ],
   [
+    'what only a provider of docker compose could run',
+    'services:\n  a: { provider: { type: model } }',
+    [
+      'compose.yaml:2:18 services.a.provider: Mitosis runs no providers → name what it provides by its address: x-mitosis: { alternatives: [{ name: …, url: … }] }',
+    ],
+  ],
+  [
     'no component',
     'name: x',
     ['compose.yaml:1:1 services: the composition has no component → add services: with a component'],

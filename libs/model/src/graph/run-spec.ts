@@ -19,13 +19,7 @@ export const runSpecOf = (service: Service, building: Building): RunSpec => {
   const workingDir = textOf(node, 'working_dir');
   const process = driver === 'process';
   if (process && isSilent(child(node, 'entrypoint')) && isSilent(child(node, 'command')))
-    complain(
-      building,
-      service,
-      [],
-      `"${service.name}" has nothing to run`,
-      'give it command: (a process), image: or build: (containers), or x-mitosis: with composition: or alternatives:',
-    );
+    complainOfNothing(service, building);
   return {
     driver,
     image: process ? null : (textOf(node, 'image') ?? null),
@@ -40,6 +34,23 @@ export const runSpecOf = (service: Service, building: Building): RunSpec => {
     container: process ? {} : containerOf(service, building, entrypoint),
   };
 };
+
+const complainOfNothing = (service: Service, building: Building): void =>
+  child(service.node, 'provider') === undefined
+    ? complain(
+        building,
+        service,
+        [],
+        `"${service.name}" has nothing to run`,
+        'give it command: (a process), image: or build: (containers), or x-mitosis: with composition: or alternatives:',
+      )
+    : complain(
+        building,
+        service,
+        ['provider'],
+        'Mitosis runs no providers',
+        'name what it provides by its address: x-mitosis: { alternatives: [{ name: …, url: … }] }',
+      );
 
 const isSilent = (node: Node | undefined): boolean =>
   node === undefined || (node.kind === 'seq' ? node.items.length === 0 : textOf(node) === '');
