@@ -86,6 +86,8 @@ export interface Actuator {
    * also takes notice of new members of runs, for usage and so that later orphans are known.
    */
   sweep(isCurrent: (run: { level: string; id: string; run: number }) => boolean): Promise<readonly Stray[]>;
+  /** Removes what was kept to find a run again; only for runs of which nothing is left. */
+  forget(ref: RunRef): void;
   usage(run: Run): Usage | undefined;
   close(): void;
 }

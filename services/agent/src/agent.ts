@@ -7,15 +7,13 @@ import { copyFileSync, existsSync, mkdirSync, statSync, truncateSync } from 'nod
 import { join } from 'node:path';
 import {
   hostPaths,
-  listPids,
   ProcessActuator,
   readBootId,
-  readMarkedEnvironment,
-  readStat,
   rotateLog,
   scanProcesses,
   signalProcess,
   type HostPaths,
+  type ScannedProcess,
 } from '@mitosis/actuators';
 import {
   compareEpochs,
@@ -125,13 +123,9 @@ export class Agent {
 
   private async recover(env: Readonly<Record<string, string | undefined>>): Promise<void> {
     const { log, nowMs, actuator, listeners, bootId } = this.services;
-    const loaded = await loadLevels({
-      home: this.paths.home,
-      scan: scanProcesses(this.paths.home),
-      log,
-      nowMs: nowMs(),
-    });
-    killTasks(this.paths.home);
+    const scan = scanProcesses(this.paths.home);
+    killTasks(scan);
+    const loaded = await loadLevels({ home: this.paths.home, scan, log, nowMs: nowMs() });
     const inherited = inheritedSockets(env);
     // Sockets before instances: a management process that is started again may need them.
     for (const { state } of loaded) listeners.restore(state.level, state.listeners, inherited);
@@ -158,12 +152,15 @@ export class Agent {
 
   private async restoreLevel({ state, instances, damaged }: LoadedLevel): Promise<void> {
     const level = await this.makeLevel(state);
+    await level.prepare();
     const told = (error: unknown): void =>
       this.services.log.error(
         { level: state.level, error: String(error) },
         'a state file could not be mended',
       );
     for (const { state: recorded, dir, damaged } of instances) {
+      // A record found by its processes alone has none.
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
       const instance = level.adopt(recorded, dir);
       if (damaged) void instance.saveNow().catch(told);
     }
@@ -172,7 +169,6 @@ export class Agent {
 
   private async makeLevel(state: LevelState): Promise<Level> {
     const dir = levelDirectory(this.paths.home, state.level);
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
     const tombstones = await TombstoneLog.open(join(dir, 'tombstones'));
     const level = new Level(new Saved(join(dir, 'level.json'), state), tombstones, this.services);
     this.levels.set(state.level, level);
@@ -198,21 +194,26 @@ export class Agent {
 
   private runTimers(): void {
     const { log } = this.services;
+    const told = (error: unknown): void => log.error({ error: String(error) }, 'a periodic task failed');
     const every = (ms: number, work: () => Promise<void>): void => {
       let running = false;
       const timer = setInterval(() => {
         if (running) return;
         running = true;
         void work()
-          .catch((error: unknown) => log.error({ error: String(error) }, 'a periodic task failed'))
+          .catch(told)
           .finally(() => (running = false));
       }, ms);
       this.timers.push(timer.unref());
     };
-    this.timers.push(setTimeout(() => void this.sweep(), FIRST_SWEEP_MS).unref());
+    const once = (ms: number, work: () => Promise<void>): void => {
+      const timer = setTimeout(() => void work().catch(told), ms);
+      this.timers.push(timer.unref());
+    };
+    once(FIRST_SWEEP_MS, () => this.sweep());
     every(SWEEP_EVERY_MS, () => this.sweep());
     every(ROTATE_EVERY_MS, () => this.rotateLogs());
-    this.timers.push(setTimeout(() => void this.snapshots(), FIRST_SNAPSHOT_MS).unref());
+    once(FIRST_SNAPSHOT_MS, () => this.snapshots());
     every(this.config.snapshotIntervalMs, () => this.snapshots());
   }
 
@@ -250,9 +251,12 @@ export class Agent {
   private onListenerBound(name: string): void {
     const level = this.levels.get(name);
     if (level === undefined) return;
-    void level.exclusively(async () => {
-      for (const instance of level.management) if (instance.lacks.length > 0) await instance.restart();
-    });
+    const lacking = (): readonly Instance[] => level.management.filter(({ lacks }) => lacks.length > 0);
+    level
+      .restartInTurn(lacking)
+      .catch((error: unknown) =>
+        this.services.log.error({ level: name, error: String(error) }, 'a router was not restarted'),
+      );
   }
 
   private portsInUse(): readonly number[] {
@@ -296,6 +300,7 @@ export class Agent {
     const level = await this.level(request.level, undefined);
     return level.exclusively(async () => {
       if (level.state.purging) throw new MitosisError('unavailable', `${level.name} is being removed`);
+      await level.prepare();
       const remembered = Math.max(
         this.purgedMemory(level.name)?.incarnation ?? 0,
         level.state.incarnation,
@@ -352,10 +357,6 @@ export class Agent {
 }
 
 /** Probes and tools of a killed predecessor: nobody waits for them any more. */
-const killTasks = (home: string): void => {
-  for (const pid of listPids()) {
-    const stat = readStat(pid);
-    if (stat !== undefined && pid !== process.pid && readMarkedEnvironment(pid).get('MITOSIS_TASK') === home)
-      signalProcess(stat, 'SIGKILL');
-  }
+const killTasks = (scan: readonly ScannedProcess[]): void => {
+  for (const one of scan) if (one.mark?.kind === 'task') signalProcess(one, 'SIGKILL');
 };

@@ -90,7 +90,7 @@ export class ProcessActuator implements Actuator {
     const fresh = refs.map((ref) => ({ ref, files: new RunFiles(ref) }));
     // First the door is shut for those not begun, then one look decides: what passed the door is visible by its mark.
     for (const { files } of fresh) if (files.main() === undefined) files.forbidStart();
-    const scan = scanProcesses(this.home);
+    const scan = refs.length === 0 ? [] : scanProcesses(this.home);
     return fresh.map(({ ref, files }) => this.adoptOne(ref, files, scan));
   }
 
@@ -173,6 +173,10 @@ export class ProcessActuator implements Actuator {
       killed.push({ level, id, run, pid });
     }
     return killed;
+  }
+
+  forget(ref: RunRef): void {
+    new RunFiles(ref).remove();
   }
 
   usage(run: Run): Usage | undefined {

@@ -75,6 +75,8 @@ export class ProcessRun implements Run {
       this.main = this.files.main();
       if (this.main !== undefined) this.resolveStarted();
     }
+    // The file comes after the end; not to look for it while the command lives keeps an idle agent idle.
+    if (this.main !== undefined && isAlive(this.main)) return;
     const exit = this.files.exit();
     if (exit !== undefined) void this.end({ code: exit.code, atMs: exit.atMs, detail: '' });
     else if (this.isGone())
@@ -82,11 +84,7 @@ export class ProcessRun implements Run {
   }
 
   private isGone(): boolean {
-    const alive = this.main === undefined ? this.shimAlive() : isAlive(this.main);
-    if (alive) {
-      this.mainGoneAtMs = undefined;
-      return false;
-    }
+    if (this.main === undefined && this.shimAlive()) return false;
     this.mainGoneAtMs ??= this.nowMs();
     return !this.shimAlive() || this.nowMs() - this.mainGoneAtMs > SHIM_WRITES_MS;
   }

@@ -117,6 +117,7 @@ export class Instance {
         restarts: run === 0 ? 0 : restarts + 1,
       });
       if (this.stopping !== undefined || this.held) return;
+      this.deps.actuator.forget({ level: this.state.level, id: this.id, run, dir: this.dir });
       const context = this.deps.context(this);
       mkdirSync(dataDirectory(this.dir), { recursive: true, mode: 0o700 });
       this.missingListeners = missing(this.state.spec.listeners, context.listeners.described);

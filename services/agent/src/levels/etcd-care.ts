@@ -96,6 +96,7 @@ export class EtcdCare {
     this.recovering.add(level);
     try {
       await level.exclusively(() => this.recoverNow(level, snapshot, incarnation));
+      await this.restartManagement(level);
     } catch (error) {
       this.host.log.error({ level: level.name, error: String(error) }, 'etcd could not be made anew');
     } finally {
@@ -120,7 +121,6 @@ export class EtcdCare {
       await Promise.all(members.map((member) => member.letGo()));
     }
     this.host.log.warn({ level: level.name, incarnation, snapshot }, 'etcd was made anew');
-    await this.restartManagement(level, members);
   }
 
   private async restoreAll(
@@ -173,7 +173,8 @@ export class EtcdCare {
   }
 
   /** Managers at once, so that they lead under the new incarnation; routers one after the other, each draining first. */
-  private async restartManagement(level: Level, etcd: readonly Instance[]): Promise<void> {
+  private async restartManagement(level: Level): Promise<void> {
+    const etcd = membersOf(level);
     for (
       let waited = 0;
       waited < HEALTHY_MS && !etcd.some(({ isHealthy }) => isHealthy);
@@ -189,7 +190,7 @@ export class EtcdCare {
         await manager.letGo();
       }),
     );
-    for (const router of routers) await router.restart();
+    await level.restartInTurn(() => routers);
   }
 }
 

@@ -7,6 +7,8 @@ import type { agent } from '@mitosis/contracts';
 export interface EventReader {
   /** False: the reader is behind; `drained` tells when it may be written to again. */
   write(event: agent.AgentEvent): boolean;
+  /** Nothing will come any more: the level was removed. */
+  end(): void;
 }
 
 class Reader {
@@ -24,6 +26,10 @@ class Reader {
   drained(): void {
     this.blocked = false;
     this.flush();
+  }
+
+  end(): void {
+    this.target.end();
   }
 
   private flush(): void {
@@ -61,5 +67,10 @@ export class EventHub {
 
   removed(id: string): void {
     for (const reader of this.readers) reader.push(id, { event: { $case: 'removed', value: id } });
+  }
+
+  close(): void {
+    for (const reader of this.readers) reader.end();
+    this.readers.clear();
   }
 }

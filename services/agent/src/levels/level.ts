@@ -36,6 +36,7 @@ export class Level {
   readonly instances = new Map<string, Instance>();
   private readonly creating = new Map<string, Promise<Instance>>();
   private turn: Promise<unknown> = Promise.resolve();
+  private restarts: Promise<void> = Promise.resolve();
 
   constructor(
     readonly saved: Saved<LevelState>,
@@ -63,6 +64,11 @@ export class Level {
     );
   }
 
+  /** On disk from the first act on: to watch a level that is not here leaves no trace. */
+  async prepare(): Promise<void> {
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+  }
+
   /** Throws MitosisError `fenced` or `invalid_input`; a newer epoch is on disk when it resolves. */
   async admit(act: common.ActHeader | undefined): Promise<Epoch> {
     if (this.state.purging) throw new MitosisError('fenced', `level ${this.name} is being removed`);
@@ -73,6 +79,7 @@ export class Level {
       case 'refused':
         throw new MitosisError('fenced', verdict.reason);
       case 'accepted':
+        await this.prepare();
         if (verdict.raised) await this.saved.update({ highest: verdict.highest });
         // Also when this very epoch is just being written on behalf of another act.
         else await this.saved.flushed();
@@ -87,6 +94,17 @@ export class Level {
     const result = this.turn.catch(() => undefined).then(work);
     this.turn = result;
     return result;
+  }
+
+  /** Restarts in place, one after the other, so that some replica serves all the while. */
+  restartInTurn(wanted: () => readonly Instance[]): Promise<void> {
+    this.restarts = this.restarts
+      .catch(() => undefined)
+      .then(async () => {
+        for (const instance of wanted()) await instance.restart();
+        return undefined;
+      });
+    return this.restarts;
   }
 
   async start(request: agent.StartRequest): Promise<agent.InstanceStatus> {
@@ -290,6 +308,7 @@ export class Level {
   }
 
   async forget(): Promise<void> {
+    this.hub.close();
     await this.saved.flushed().catch(() => undefined);
     await removeDurable(join(this.dir, 'level.json'));
     await rm(this.dir, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 /** Held sockets with real servers: no connection is refused while agents and servers die and come back. */
+import { readdirSync, readlinkSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { readStat } from '@mitosis/actuators';
@@ -80,6 +81,13 @@ describe('held sockets', () => {
     load.stop();
     expect(load.counts.refused).toBe(0);
     expect(host.log()).toMatch(/"inherited":1/);
+    // Nobody else holds them: an application that did would keep the port from being given back.
+    await host.start('shop', spec('web-1', ['/bin/sleep', '1000']));
+    const plain = await host.reaches('shop', 'web-1', ({ state }) => state === 'running');
+    const held = readdirSync(`/proc/${plain.pid}/fd`).map((fd) =>
+      readlinkSync(`/proc/${plain.pid}/fd/${fd}`),
+    );
+    expect(held.filter((target) => target.startsWith('socket:'))).toEqual([]);
     await until('one keeper, a new one', () => host.keeper() !== undefined && host.keeper() !== keeper);
   });
 

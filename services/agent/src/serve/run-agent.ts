@@ -40,8 +40,14 @@ export const runAgent = async ({
   const paths = hostPaths(config.home);
   const lock = await holdLock(paths.home);
   if (lock === undefined) return undefined;
+  chmodSync(paths.home, 0o700);
   const agent = await Agent.start({ config, log, env });
-  const server = new Server({ 'grpc.max_receive_message_length': 16 * 1024 * 1024 });
+  const server = new Server({
+    'grpc.max_receive_message_length': 16 * 1024 * 1024,
+    // Readers on other hosts may vanish without a word.
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+  });
   const cores = availableParallelism();
   const stats = new StatsFeed(
     agent.services.actuator,

@@ -27,7 +27,10 @@ export const watchEvents = (agent: Agent, call: Stream<agent.LevelRef, agent.Age
   void (async () => {
     const level = await agent.level(call.request.level, undefined);
     if (call.cancelled || call.destroyed) return;
-    const subscription = level.hub.subscribe({ write: (event) => call.write(event) }, level.statuses());
+    const subscription = level.hub.subscribe(
+      { write: (event) => call.write(event), end: () => call.end() },
+      level.statuses(),
+    );
     call.on('drain', () => subscription.drained());
     untilClosed(call, () => subscription.end());
   })().catch((error: unknown) => failWith(call as Stream<never, never>, error));
