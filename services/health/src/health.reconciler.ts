@@ -82,14 +82,14 @@ export class HealthReconciler implements FunctionShell {
     this.running?.agents.close();
   }
 
-  async pass({ session, signal, mode, nowMs }: Pass): Promise<PassResult> {
+  async pass({ session, mode, nowMs }: Pass): Promise<PassResult> {
     const running = this.require();
     const unsynced = running.views.unsynced();
     if (unsynced !== undefined) {
       return { kind: 'waiting', on: 'store', reason: `${unsynced} is not known yet` };
     }
     if (mode === 'paused') return { kind: 'idle', reason: 'paused' };
-    await this.begin(running, session, signal);
+    await this.begin(running, session);
     const signature = this.signature(running, mode);
     if (this.last?.signature === signature && nowMs < this.wakeAtMs(running)) {
       return waitingOn(this.last.waits, this.wakeAtMs(running)) ?? { kind: 'idle', reason: 'as wanted' };
@@ -194,12 +194,12 @@ export class HealthReconciler implements FunctionShell {
    * Once a session, after each regress of the store, and after a commit whose outcome is not known: what is decided on
    * must include everything that was committed before, by this leader or another.
    */
-  private async begin(running: Running, session: LeaderSession, signal: AbortSignal): Promise<void> {
+  private async begin(running: Running, session: LeaderSession): Promise<void> {
     const regressed = running.views.regressed();
     if (regressed) running.routers.reset();
     const known = this.session === session && !regressed;
     if (known && !this.uncertain) return;
-    await running.context.store.catchUp({ signal, timeoutMs: CATCH_UP_MS });
+    await running.context.store.catchUp({ timeoutMs: CATCH_UP_MS });
     this.uncertain = false;
     this.last = undefined;
     if (known) return;

@@ -73,14 +73,14 @@ export class PlacerReconciler implements FunctionShell {
     for (const end of this.ending.splice(0)) end();
   }
 
-  async pass({ session, signal, mode, nowMs }: Pass): Promise<PassResult> {
+  async pass({ session, mode, nowMs }: Pass): Promise<PassResult> {
     const running = this.require();
     const unsynced = READ.find((family) => !running.views[family].synced);
     if (unsynced !== undefined) {
       return { kind: 'waiting', on: 'store', reason: `${unsynced} is not known yet` };
     }
     if (mode === 'paused') return { kind: 'idle', reason: 'paused' };
-    await this.begin(running, session, signal);
+    await this.begin(running, session);
     const input = this.observe(session.epoch);
     running.hosts.ask(agentsOf(input));
     const plan = decidePlacement(input);
@@ -180,9 +180,9 @@ export class PlacerReconciler implements FunctionShell {
   }
 
   /** Once a session, and after each commit: what is decided on must include everything that was committed before. */
-  private async begin(running: Running, session: LeaderSession, signal: AbortSignal): Promise<void> {
+  private async begin(running: Running, session: LeaderSession): Promise<void> {
     if (this.session === session && !this.uncertain) return;
-    await running.context.store.catchUp({ signal, timeoutMs: CATCH_UP_MS });
+    await running.context.store.catchUp({ timeoutMs: CATCH_UP_MS });
     this.uncertain = false;
     if (this.session !== session) void running.children.run(session.signal);
     this.session = session;

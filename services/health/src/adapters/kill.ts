@@ -14,6 +14,8 @@ import type { LeaderSession } from '@mitosis/coordination';
 import type { RunningHealth } from '../health.reconciler.js';
 
 const LEADER = 'leader:';
+/** For the answer to leave this process. */
+const ANSWER_MS = 50;
 
 export const kill = async (
   running: RunningHealth,
@@ -46,12 +48,16 @@ export const kill = async (
       },
     ],
   });
-  await context.peers.call('agent', address, 'signal', {
-    level: context.level,
-    id: record.id,
-    signal,
-    group: false,
-  });
+  const strike = async (): Promise<void> => {
+    const request = { level: context.level, id: record.id, signal, group: false };
+    await context.peers.call('agent', address, 'signal', request);
+  };
+  if (record.id === context.replica) {
+    // The answer first: whoever asked would ask the successor again, and kill that, too.
+    setTimeout(() => {
+      strike().catch((err: unknown) => context.log.error({ err, target }, 'could not be killed'));
+    }, ANSWER_MS);
+  } else await strike();
   return { instance: record.id, pid };
 };
 
