@@ -38,8 +38,6 @@ export interface ServiceConfig {
   readonly incarnation: number;
   /** gRPC address of the host's agent; empty: none (a service run by hand), so nobody watches over it. */
   readonly agent: string;
-  /** Further addresses the host's agent listens at; kept when this process has to start it again. */
-  readonly agentListen: string;
   readonly functions: readonly FunctionName[];
   /** Address to bind and to be reached at. */
   readonly host: string;
@@ -98,11 +96,6 @@ const SETTINGS = {
     "the incarnation of the level's store, at least 1",
   ),
   agent: setting('MITOSIS_AGENT', textOr(''), "the address of the host's agent, unix:/path or host:port"),
-  agentListen: setting(
-    'MITOSIS_AGENT_LISTEN',
-    textOr(''),
-    "further addresses the host's agent listens at, comma-separated",
-  ),
   functions: setting(
     'MITOSIS_FUNCTIONS',
     functionNames,

@@ -2,6 +2,7 @@
  * The `main` of every management process: environment in, signals handled, exit codes out. 0: told to end and did;
  * 1: failed; 2: a mistake in the environment. Must end within its bound however much of it hangs.
  */
+import { setMaxListeners } from 'node:events';
 import { readServiceConfig, type ServiceConfig } from '../config.js';
 import type { Logger } from '../logger.js';
 import { createLogger } from '../pino-logger.js';
@@ -10,6 +11,8 @@ import { SettingsError } from '../settings.js';
 import { connectLevel } from './connect-level.js';
 import { startService, type RunningService } from './start-service.js';
 
+/** Views of a process, and calls a pass makes side by side; beyond it Node warns, as it should. */
+const SIGNAL_LISTENERS = 200;
 /** All bounds of an orderly stop together, besides what services ask for. */
 const STOP_MS = 5_000;
 
@@ -21,6 +24,8 @@ export const runService = async (
   const config = configOrExit(definitions, env);
   const log = createLogger(config.logLevel, { level: config.level, replica: config.replica });
   onCrash(log);
+  // One session's signal reaches every call made under it: more listeners than ten are no leak here.
+  setMaxListeners(SIGNAL_LISTENERS);
   let running: Promise<RunningService> | undefined;
   const stop = once(() => {
     const boundMs = STOP_MS + Math.max(0, ...definitions.map(({ stopBoundMs = 0 }) => stopBoundMs));
@@ -53,19 +58,12 @@ const agentStarter = ({
   release,
   home,
   host,
-  agentListen,
 }: ServiceConfig): ((signal: AbortSignal) => Promise<void>) | undefined => {
   if (release === null) return undefined;
   return async (signal) => {
     // Loaded when it is needed, which is hardly ever.
     const { ensureAgent } = await import('@mitosis/actuators');
-    await ensureAgent({
-      home,
-      host,
-      release,
-      signal,
-      ...(agentListen === '' ? {} : { listen: agentListen }),
-    });
+    await ensureAgent({ home, host, release, signal });
   };
 };
 
