@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FUNCTION_NAMES, MitosisError, type FunctionName } from '@mitosis/contracts';
 import { Command, CommanderError } from 'commander';
@@ -15,6 +15,7 @@ import { renderClosing } from './report/closing-text.js';
 import { judge } from './report/judge.js';
 import { renderPage } from './report/page.js';
 import type { TourReport } from './report/report.js';
+import { renderTimeline } from './report/timeline.js';
 import { Tour, type TourSettings } from './tour.js';
 
 interface TourOptions {
@@ -22,6 +23,7 @@ interface TourOptions {
   readonly keep?: boolean;
   readonly port: string;
   readonly reportDir: string;
+  readonly picture?: string;
 }
 
 const repository = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -43,6 +45,7 @@ const createCommand = (): Command =>
     .option('--keep', 'leave the shop running at the end')
     .option('--port <number>', 'port of the shop (the next free one from here)', '8080')
     .option('--report-dir <path>', 'where report.json and report.html go', '.')
+    .option('--picture <file>', 'write the chart of the report as an SVG file as well')
     .exitOverride()
     .showHelpAfterError('(add --help for more)');
 
@@ -79,13 +82,17 @@ const machine = (): TourReport['machine'] => ({
   platform: process.platform,
 });
 
-const writeReport = (report: TourReport, dir: string): readonly string[] => {
+const writeReport = (report: TourReport, { reportDir, picture }: TourOptions): readonly string[] => {
+  const dir = resolve(reportDir);
   mkdirSync(dir, { recursive: true });
   const json = join(dir, 'report.json');
   const html = join(dir, 'report.html');
   writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(html, renderPage(report));
-  return [json, html];
+  if (picture === undefined) return [json, html];
+  mkdirSync(dirname(resolve(picture)), { recursive: true });
+  writeFileSync(picture, `${renderTimeline(report)}\n`);
+  return [json, html, picture];
 };
 
 const runTour = async (options: TourOptions): Promise<number> => {
@@ -103,7 +110,7 @@ const runTour = async (options: TourOptions): Promise<number> => {
     faults: Object.keys(RECOVERY_BOUND_S) as FaultId[],
   };
   const report = judge(facts, settings.keep, expected, machine());
-  const files = writeReport(report, resolve(options.reportDir));
+  const files = writeReport(report, options);
   process.stdout.write(`${renderClosing(report)}\nReport: ${files.join(' ')}\n`);
   if (settings.keep && facts.broken === '') process.stdout.write(keptText(settings));
   return report.verdict === 'held' ? 0 : 1;
