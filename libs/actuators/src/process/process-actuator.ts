@@ -15,7 +15,7 @@ import { commandLine, openLog, RunFiles, runDirectory, SHIM } from './shim.js';
 import { userPrefix } from './user.js';
 
 /** How soon an end is seen that no file tells (shim and command killed together). */
-const CHECK_EVERY_MS = 250;
+const CHECK_EVERY_MS = 500;
 
 export interface ProcessActuatorOptions {
   /** Real path of the state directory: the mark. */
