@@ -30,9 +30,9 @@ const begin = (world: World, component: Component): World => {
     (instance) => isUp(instance) && instance.version !== record.definition.version,
   );
   if (component.version === record.definition.version) {
-    const refreshed = sameDefinition(record.definition, component)
-      ? record
-      : { ...record, definition: component };
+    // What is in force is what the spec names, so nothing is refused any more.
+    const same = sameDefinition(record.definition, component) && record.refused === '';
+    const refreshed = same ? record : { ...record, definition: component, refused: '' };
     // Instances of another version, for example adopted ones, are replaced by the same careful way.
     const next = outdated && refreshed.state === 'settled' ? restarted(world, refreshed) : refreshed;
     return next === record ? world : putRollout(world, next);
@@ -156,7 +156,8 @@ const settle = (world: World, name: string, wantedTotal: number): World => {
     state: 'settled',
     previous: null,
     sinceMs: world.input.nowMs,
-    reason: 'every instance is of this version',
+    // Why it went back stays to be told for as long as the refused version is what the spec names.
+    reason: record.refused === '' ? 'every instance is of this version' : record.reason,
   });
 };
 

@@ -514,6 +514,17 @@ describe('a roll-out', () => {
     expect(rolloutAfter(later)).toBeUndefined();
   });
 
+  it('refuses nothing any more once the spec names what is in force', () => {
+    const input = rolling([next('n1'), next('n2')], { state: 'settled', previous: null, refused: 'v3' });
+    expect(rolloutAfter(input)).toMatchObject({ refused: '', definition: { version: 'v2' } });
+  });
+
+  it('keeps telling why it went back', () => {
+    const reason = 'back from v3: 1 of 2 new instances failed';
+    const input = rolling(ready('w1', 'w2'), { definition: service('web'), refused: 'v2', reason });
+    expect(rolloutAfter(input)).toMatchObject({ state: 'settled', reason });
+  });
+
   it('paused, replaces what fails by the version that has proved itself', () => {
     const input = rolling([failed(), ...ready('w2')], { state: 'paused' });
     expect(started(input).map(({ version }) => version)).toEqual(['v1']);
