@@ -41,13 +41,21 @@ export interface HeldCount {
 /** At most a third of a component leaves at once (ARCHITECTURE.md rule 5, mass changes are braked). */
 const DOWN_SHARE_MAX = 1 / 3;
 
-/** What may be done of the recommendation now. `stepMs`: least time between two scale-ins. */
+export interface DownLimits {
+  /** How long fewer must have been enough. */
+  readonly windowMs: number;
+  /** Least time between two scale-ins. */
+  readonly stepMs: number;
+  /** Most instances that leave at once, below the brake's own share. */
+  readonly stepMax: number;
+}
+
+/** What may be done of the recommendation now. */
 export const heldCount = (
   state: HoldState,
   observation: ComponentObservation,
   recommended: number,
-  windowMs: number,
-  stepMs: number,
+  { windowMs, stepMs, stepMax }: DownLimits,
 ): HeldCount => {
   const { count, nowMs } = observation;
   if (recommended > count) return { count: recommended, why: 'up' };
@@ -57,6 +65,6 @@ export const heldCount = (
   const highest = Math.max(recommended, ...state.seen.map(([, seen]) => seen));
   if (highest >= count) return { count, why: 'window' };
   if (nowMs - observation.countSinceMs < stepMs) return { count, why: 'rate-limit' };
-  const most = Math.max(1, Math.floor(count * DOWN_SHARE_MAX));
+  const most = Math.max(1, Math.min(stepMax, Math.floor(count * DOWN_SHARE_MAX)));
   return { count: Math.max(highest, count - most), why: 'down' };
 };

@@ -76,7 +76,7 @@ interface InstanceWindow {
 }
 
 /** Requests a window needs before its mean says something. */
-const REQUESTS_MIN_SHORT = 20;
+const REQUESTS_MIN_SHORT = 10;
 const REQUESTS_MIN_LONG = 10;
 
 const usable = (
@@ -124,7 +124,7 @@ const congestion = (model: InstanceModel, seen: InstanceWindow): number => {
 
 const learnService = (model: InstanceModel, seen: InstanceWindow, calm: boolean): InstanceModel => {
   if (!calm && seen.ownMs >= model.serviceMs) return model;
-  const gain = seen.ownMs < model.serviceMs ? 0.3 : 0.05;
+  const gain = seen.ownMs < model.serviceMs ? 0.2 : 0.05;
   const towards = (from: number, to: number): number => (from === 0 ? to : from + gain * (to - from));
   return {
     ...model,

@@ -2,7 +2,7 @@
  * One step of all policies of a level on one observation of it. Every replica takes the same steps, so that the state of
  * a follower is that of the leader; only the leader acts on the result. Must stay pure: `mitosis simulate` runs it too.
  */
-import type { Component, Objective } from '@mitosis/contracts';
+import type { Component, InstanceRecord, Objective } from '@mitosis/contracts';
 import { pluginFor } from '../plugins/index.js';
 import { downstreamOf } from './downstream.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
@@ -48,9 +48,25 @@ const readyIds = (input: LevelInput, component: string): readonly string[] =>
     .map(({ instance }) => instance)
     .sort();
 
-/** Median time from an instance's record to its endpoint; null while none was seen. */
-export const measureStartMs = (input: LevelInput, component: string): number | null => {
-  const created = new Map(input.instances.map((instance) => [instance.id, instance.createdAtMs]));
+type InstancesByComponent = ReadonlyMap<string, readonly InstanceRecord[]>;
+
+const groupInstances = (instances: readonly InstanceRecord[]): InstancesByComponent => {
+  const groups = new Map<string, InstanceRecord[]>();
+  for (const instance of instances) {
+    const group = groups.get(instance.component);
+    if (group === undefined) groups.set(instance.component, [instance]);
+    else group.push(instance);
+  }
+  return groups;
+};
+
+/** Median time from an instance's record to its endpoint; null while none was seen. `instances`: of this component. */
+export const measureStartMs = (
+  input: LevelInput,
+  component: string,
+  instances: readonly InstanceRecord[],
+): number | null => {
+  const created = new Map(instances.map((instance) => [instance.id, instance.createdAtMs]));
   const starts = (input.endpoints.get(component)?.endpoints ?? [])
     .flatMap(({ instance, readySinceMs }) => {
       const createdAtMs = created.get(instance);
@@ -73,6 +89,7 @@ const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =
 const observe = (
   input: LevelInput,
   ready: LevelState['ready'],
+  instances: readonly InstanceRecord[],
   component: Component,
   objective: Objective | null,
 ): ComponentObservation => {
@@ -86,12 +103,9 @@ const observe = (
     count: target?.count ?? component.scale.initial,
     countSinceMs: target?.atMs ?? 0,
     ready: readyIds(input, name).length,
-    starting: input.instances.filter(
-      (instance) =>
-        instance.component === name && (instance.phase === 'starting' || instance.phase === 'running'),
-    ).length,
+    starting: instances.filter(({ phase }) => phase === 'starting' || phase === 'running').length,
     readyStableSinceMs: ready[name]?.sinceMs ?? input.nowMs,
-    startMs: measureStartMs(input, name),
+    startMs: measureStartMs(input, name, instances),
     scale: component.scale,
     resources: component.resources,
     objective,
@@ -150,12 +164,14 @@ export const stepLevel = (state: LevelState, input: LevelInput, settings: Policy
   const ready = trackReady(state, input);
   const calmMs = trackCalm(state, input);
   const objectives = objectivesOf(input, calmMs);
+  const instances = groupInstances(input.instances);
   const components: Record<string, ComponentState> = {};
   const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
     const { name } = component;
     const plugin = pluginFor(component.policy);
     const before = Object.hasOwn(state.components, name) ? state.components[name] : undefined;
-    const observation = observe(input, ready, component, objectives.get(name) ?? null);
+    const own = instances.get(name) ?? [];
+    const observation = observe(input, ready, own, component, objectives.get(name) ?? null);
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
     components[name] = { kind: component.policy.kind, policy: after };

@@ -81,7 +81,7 @@ export const planCount = (input: PlanInput): Plan => {
     throughput: atLeast(input.objective?.throughput ?? 0, UTILISATION_MAX),
   };
   const count = Math.max(1, ...Object.values(counts));
-  const because = (['latency', 'backlog', 'utilisation', 'throughput'] as const).find(
+  const because = (['latency', 'utilisation', 'throughput', 'backlog'] as const).find(
     (name) => counts[name] === count,
   );
   const unreachable = bounds.length > reachable.length && because !== 'backlog';

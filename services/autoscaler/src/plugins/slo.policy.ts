@@ -104,9 +104,7 @@ const planWithHysteresis = (input: PlanInput, observation: ComponentObservation)
   const out = planCount(input);
   if (out.count >= observation.count) return out;
   const strict = planCount({ ...input, aim: AIM_DOWN });
-  // An instance whose limit was never seen is approached one step at a time.
-  const least = input.model.capacity > 0 ? 1 : observation.count - 1;
-  return { ...strict, count: Math.min(observation.count, Math.max(strict.count, least)) };
+  return { ...strict, count: Math.min(observation.count, strict.count) };
 };
 
 const round = (value: number, digits = 1): number | null =>
@@ -162,8 +160,14 @@ const describe = (
     bound === null || predictedMs === null
       ? ''
       : ` (p${bound.percentile} ${round(predictedMs, 0)} ms of ${bound.ms} ms)`;
-  const load = `${round(forecast.upper)} requests/s expected at ${round(capacityOf(input.model, input.cpus))} per instance`;
-  return `${load}: ${plan.count} is ${REASONS[plan.because]}${figure}${HELD[held.why]}`;
+  const capacity = capacityOf(input.model, input.cpus);
+  const each = capacity === 0 ? '' : ` at ${round(capacity)} per instance`;
+  const step =
+    held.why === 'down' && held.count > plan.count
+      ? `; ${held.count} first, since mass changes are braked`
+      : '';
+  const load = `${round(forecast.upper)} requests/s expected${each}`;
+  return `${load}: ${plan.count} is ${REASONS[plan.because]}${figure}${HELD[held.why]}${step}`;
 };
 
 const learn = (state: SloState, observation: ComponentObservation, window: RequestWindow): SloState => {
@@ -193,7 +197,12 @@ const step = (
   const plan = planFor(observation, learned, forecast);
   const holdMs = Math.max(options.holdMs > 0 ? options.holdMs : settings.holdMs, 2 * startMsOf(observation));
   const held = holdRecommendation(learned.hold, observation.nowMs, plan.plan.count, holdMs);
-  const decided = heldCount(held, observation, plan.plan.count, holdMs, holdMs / 4);
+  const decided = heldCount(held, observation, plan.plan.count, {
+    windowMs: holdMs,
+    stepMs: holdMs / 4,
+    // Instances whose limit was never seen are taken away one by one, with a look at the latency in between.
+    stepMax: learned.model.capacity > 0 ? Infinity : 1,
+  });
   return {
     state: { ...learned, demand: rememberForecast(learned.demand, forecast, horizonMs), hold: held },
     recommendation: recommend(observation, plan, forecast, decided),

@@ -102,7 +102,11 @@ const step = (
     };
   }
   const held = holdRecommendation(state.hold, nowMs, wanted.count, options.downWindowMs);
-  const decided = heldCount(held, observation, wanted.count, options.downWindowMs, 0);
+  const decided = heldCount(held, observation, wanted.count, {
+    windowMs: options.downWindowMs,
+    stepMs: 0,
+    stepMax: Infinity,
+  });
   const limited = limitUp({ ...state, counts }, count, decided.count);
   return { state: { hold: held, counts }, recommendation: describe(observation, options, wanted, limited) };
 };

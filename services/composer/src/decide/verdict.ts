@@ -126,8 +126,17 @@ export const judge = (sample: Sample | null, policy: RebindPolicy, recent: Recen
   if (bad !== undefined) return { kind: 'bad', why: bad.why };
   const good = findings.every(({ kind }) => kind === 'good');
   return good
-    ? { kind: 'good', why: `p95 is ${Math.round(sample.p95Ms)} ms` }
+    ? { kind: 'good', why: describeGood(sample, policy) }
     : { kind: 'unknown', why: `${requests} requests say too little` };
+};
+
+/** A p95 of few requests is nearly their maximum, so their number is told. */
+const describeGood = (
+  { requests, errors: failed, late, p95Ms }: Sample,
+  { p95Ms: boundMs }: RebindPolicy,
+): string => {
+  const lateOnes = boundMs > 0 ? `${late} above ${boundMs} ms, ` : '';
+  return `p95 ${Math.round(p95Ms)} ms over ${requests} requests, ${lateOnes}${failed} failed`;
 };
 
 export interface Recent {
