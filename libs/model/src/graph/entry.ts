@@ -1,7 +1,7 @@
 /** The component clients reach, and what must be true of it. */
 import { type ComponentName, componentName, type TypeGraph } from '@mitosis/contracts';
 import { child, itemsOf, type Node, textOf } from '../source/node.js';
-import { didYouMean } from '../values/did-you-mean.js';
+import { didYouMean, oneOf } from '../values/did-you-mean.js';
 import type { Building, Service } from './service.js';
 
 /** As said, else the only component that publishes a port, else none. */
@@ -32,7 +32,7 @@ export const entryOf = (
   if (!names.includes(said))
     return error(
       `there is no component "${said}"`,
-      didYouMean(said, names, 'name a component of this composition'),
+      didYouMean(said, names, `name a component of this composition: ${oneOf([...names])}`),
     );
   if (completed.has(said))
     return error(`"${said}" runs once and ends: clients cannot reach it`, 'name a component that stays');
