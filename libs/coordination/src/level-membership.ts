@@ -16,6 +16,9 @@ import type { ProcessProbe } from './process-probe.js';
 import { PublishedKeys } from './published-keys.js';
 import type { Candidate, Membership } from './session.js';
 import type { CallOptions, Store, View } from './store.js';
+import { Waiters } from './waiters.js';
+
+const JOIN_TIMEOUT_MS = 10_000;
 
 export interface JoinLevelOptions {
   /** Stays the caller's: closing the membership does not close it. */
@@ -52,7 +55,7 @@ export class LevelMembership implements Membership {
   readonly #published: PublishedKeys;
   readonly #peers: PeerWatch;
   readonly #candidates = new Map<FunctionName, LevelCandidate>();
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters: Waiters;
   readonly #offChange: () => void;
   #closed = false;
 
@@ -60,6 +63,7 @@ export class LevelMembership implements Membership {
     this.#options = options;
     this.replica = options.replica;
     this.#clock = options.clock ?? systemClock;
+    this.#waiters = new Waiters(this.#clock);
     this.#election = options.store.view(PREFIXES.election);
     const onTrouble = (error: unknown): void => {
       options.onTrouble?.(error);
@@ -84,24 +88,9 @@ export class LevelMembership implements Membership {
 
   /** Resolves when the process has a lease in its level. */
   whenJoined(options: CallOptions = {}): Promise<void> {
-    if (this.leaseId() !== undefined) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const settle = (error?: MitosisError): void => {
-        cancel();
-        this.#waiters.delete(settle);
-        options.signal?.removeEventListener('abort', onAbort);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const onAbort = (): void =>
-        settle(new MitosisError('unavailable', 'waiting for the lease was cancelled'));
-      const timeoutMs = options.timeoutMs ?? 10_000;
-      const cancel = this.#clock.setTimer(timeoutMs, () =>
-        settle(new MitosisError('deadline', `no lease within ${timeoutMs} ms`)),
-      );
-      this.#waiters.add(settle);
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      if (options.signal?.aborted === true) onAbort();
+    return this.#waiters.when(() => this.leaseId() !== undefined, 'a lease in the level', {
+      timeoutMs: JOIN_TIMEOUT_MS,
+      ...options,
     });
   }
 
@@ -138,6 +127,7 @@ export class LevelMembership implements Membership {
     this.#offChange();
     this.#peers.close();
     for (const candidate of this.#candidates.values()) candidate.close();
+    this.#waiters.fail('the process has left the level');
     this.#published.close();
     await this.#keeper.close();
     this.#election.close();
@@ -146,7 +136,7 @@ export class LevelMembership implements Membership {
   #onHeld(lease: HeldLease): void {
     this.#published.hold(lease);
     for (const candidate of this.#candidates.values()) candidate.hold(lease);
-    for (const waiter of Array.from(this.#waiters)) waiter();
+    this.#waiters.wake();
   }
 
   #onLost(reason: string): void {

@@ -77,6 +77,19 @@ describe('the in-memory etcd', () => {
     await clock.until(() => view.staleMs() < 1_000, 5_000);
   });
 
+  it('does not keep a view from a revision when its watch has lost an event', async () => {
+    const { clock, etcd, store } = setUp();
+    const view = store.view('a/');
+    await clock.until(() => view.synced);
+    etcd.lagWatchers('level/a/', true);
+    const { revision } = await store.txn([], [{ kind: 'put', key: 'a/1', value: 'x' }]);
+    const reached = view.whenAt(revision);
+    await clock.until(() => view.revision >= revision, 3_000);
+    await reached;
+    expect(view.get('a/1')?.value).toBe('x');
+    expect(view.regressions).toBe(0);
+  });
+
   it('refuses puts and leases without space, and nothing else', async () => {
     const { etcd, store } = setUp();
     await store.txn([], [{ kind: 'put', key: 'a', value: '1' }]);

@@ -2,21 +2,16 @@
  * Keys of this process that live under its lease and are put again under the next one. The newest value of a key wins:
  * writes go out one transaction at a time, so that an older value can never overtake it.
  */
-import { MitosisError } from '@mitosis/contracts';
 import { pause } from './clock.js';
 import type { Clock } from './clock.js';
 import type { HeldLease } from './held-lease.js';
 import type { Store } from './store.js';
+import { Waiters } from './waiters.js';
 
 export interface PublishedKeysOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly onTrouble: (error: unknown) => void;
-}
-
-interface Waiter {
-  readonly version: number;
-  readonly settle: (error?: MitosisError) => void;
 }
 
 const RETRY_MS = 100;
@@ -26,13 +21,17 @@ const KEYS_PER_TXN = 100;
 export class PublishedKeys {
   readonly #values = new Map<string, string>();
   readonly #dirty = new Set<string>();
-  readonly #waiters = new Set<Waiter>();
-  /** Counts calls; a waiter is done when a flush has written everything up to its call. */
+  readonly #waiters: Waiters;
+  /** Counts calls of `publish`. */
   #version = 0;
+  /** Everything up to this call has been written at least once. */
+  #written = 0;
   #lease: HeldLease | undefined;
   #flushing = false;
 
-  constructor(private readonly options: PublishedKeysOptions) {}
+  constructor(private readonly options: PublishedKeysOptions) {
+    this.#waiters = new Waiters(options.clock);
+  }
 
   /** Without waiting: written with the next lease. */
   set(key: string, value: string): void {
@@ -44,19 +43,9 @@ export class PublishedKeys {
   publish(key: string, value: string): Promise<void> {
     this.set(key, value);
     const version = ++this.#version;
-    return new Promise((resolve, reject) => {
-      const settle = (error?: MitosisError): void => {
-        cancel();
-        this.#waiters.delete(waiter);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const waiter: Waiter = { version, settle };
-      const cancel = this.options.clock.setTimer(PUBLISH_TIMEOUT_MS, () =>
-        settle(new MitosisError('deadline', `${key} could not be published within ${PUBLISH_TIMEOUT_MS} ms`)),
-      );
-      this.#waiters.add(waiter);
-      void this.#flush();
+    void this.#flush();
+    return this.#waiters.when(() => this.#written >= version, `publishing ${key}`, {
+      timeoutMs: PUBLISH_TIMEOUT_MS,
     });
   }
 
@@ -74,9 +63,7 @@ export class PublishedKeys {
     this.release();
     this.#values.clear();
     this.#dirty.clear();
-    for (const waiter of Array.from(this.#waiters)) {
-      waiter.settle(new MitosisError('unavailable', 'the process leaves the level'));
-    }
+    this.#waiters.fail('the process leaves the level');
   }
 
   async #flush(): Promise<void> {
@@ -95,7 +82,9 @@ export class PublishedKeys {
         await pause(this.options.clock, RETRY_MS, lease.signal);
         continue;
       }
-      if (this.#dirty.size === 0) this.#settle(version);
+      if (this.#dirty.size > 0) continue;
+      this.#written = version;
+      this.#waiters.wake();
     }
     this.#flushing = false;
   }
@@ -108,9 +97,5 @@ export class PublishedKeys {
       lease: lease.id,
     }));
     await this.options.store.txn([], writes, { signal: lease.signal });
-  }
-
-  #settle(version: number): void {
-    for (const waiter of Array.from(this.#waiters)) if (waiter.version <= version) waiter.settle();
   }
 }

@@ -3,11 +3,11 @@
  * happened since. Its cursor moves only with delivered events. It must never claim a revision that it was not shown:
  * beside events only a listing, or a probe that proves nothing changed, raises it.
  */
-import { MitosisError } from '@mitosis/contracts';
 import { pause } from './clock.js';
 import type { Clock } from './clock.js';
 import { Snapshot } from './decide/snapshot.js';
 import type { CallOptions, KeyValue, View, ViewChange } from './store.js';
+import { Waiters } from './waiters.js';
 import type { WatchMux, WatchTarget } from './watch-mux.js';
 import { prefixRange } from './wire.js';
 import type { KeyRange, WireEvent, WireHeader } from './wire.js';
@@ -36,10 +36,12 @@ export interface Probe {
 const WHEN_TIMEOUT_MS = 10_000;
 const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;
-/** A watch that was told to catch up but shows nothing for this many probes has lost an event: list again. */
-const PROBES_MAX = 20;
+/** So many probes in a row that differ while no event comes: about a second. */
+const DIFFERENCES_MAX = 20;
 const PROBE_GAP_MS = 50;
 
+/** Whether the snapshot was shown to hold now. `unknown`: no answer, or the view moved meanwhile. */
+type Proof = 'proven' | 'differs' | 'unknown';
 type Listener = (change: ViewChange) => void;
 
 export class WatchedView implements View, WatchTarget {
@@ -61,19 +63,20 @@ export class WatchedView implements View, WatchTarget {
   /** Revision of the store when the watch was created: behind it lies everything that was missed. */
   #behindUntil = 0;
   /** One probe at a time serves all who wait. */
-  #proving: Promise<void> | undefined;
+  #proving: Promise<Proof> | undefined;
   #changed: Set<string> | undefined;
   #replaced = false;
   #task = new AbortController();
   #closed = false;
   readonly #listeners = new Set<Listener>();
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters: Waiters;
 
   constructor(
     readonly prefix: string,
     private readonly backend: ViewBackend,
   ) {
     this.range = prefixRange(backend.fullPrefix);
+    this.#waiters = new Waiters(backend.clock);
     this.#resync();
   }
 
@@ -94,14 +97,14 @@ export class WatchedView implements View, WatchTarget {
   }
 
   whenSynced(options?: CallOptions): Promise<void> {
-    return this.#when(() => this.synced, options);
+    return this.#when(() => this.synced, 'a first listing', options);
   }
 
   async whenAt(revision: number, options?: CallOptions): Promise<void> {
     const done = new AbortController();
     if (this.revision < revision) void this.#proveUntil(() => this.revision >= revision, done.signal);
     try {
-      await this.#when(() => this.synced && this.revision >= revision, options);
+      await this.#when(() => this.synced && this.revision >= revision, `revision ${revision}`, options);
     } finally {
       done.abort();
     }
@@ -109,7 +112,8 @@ export class WatchedView implements View, WatchTarget {
 
   /** Waits for events only, asks the server nothing, and gives up silently. */
   async whenDelivered(revision: number, timeoutMs: number): Promise<void> {
-    await this.#when(() => this.revision >= revision, { timeoutMs }).catch(() => undefined);
+    const seen = this.#when(() => this.revision >= revision, `revision ${revision}`, { timeoutMs });
+    await seen.catch(() => undefined);
   }
 
   onChange(listener: Listener): () => void {
@@ -126,7 +130,7 @@ export class WatchedView implements View, WatchTarget {
     this.#task.abort();
     this.backend.mux.remove(this);
     this.#listeners.clear();
-    this.#wake();
+    this.#waiters.fail(`the view of ${this.prefix} is closed`);
     this.backend.onClose(this);
   }
 
@@ -145,7 +149,7 @@ export class WatchedView implements View, WatchTarget {
     this.#watch++;
     this.#behindUntil = header.revision;
     this.#caughtUp = header.revision === this.#cursor;
-    if (!this.#caughtUp) void this.#catchUp(this.#watch);
+    if (!this.#caughtUp) this.#catchUp();
   }
 
   onEvents(events: readonly WireEvent[]): void {
@@ -159,7 +163,7 @@ export class WatchedView implements View, WatchTarget {
     }
     if (this.#cursor >= this.#behindUntil) this.#caughtUp = true;
     if (this.#caughtUp) this.#freshAtMs = Math.max(this.#freshAtMs, this.backend.clock.monotonicMs());
-    this.#wake();
+    this.#waiters.wake();
   }
 
   onLost(): void {
@@ -213,56 +217,61 @@ export class WatchedView implements View, WatchTarget {
     this.#freshAtMs = Math.max(this.#freshAtMs, sentAtMs);
     this.synced = true;
     this.#note(undefined);
-    this.#wake();
+    this.#waiters.wake();
   }
 
   // Proof without events
 
-  async #catchUp(watch: number): Promise<void> {
-    const signal = this.#task.signal;
-    const isOver = (): boolean => this.#caughtUp || signal.aborted || watch !== this.#watch;
-    for (let startedAt = -1; startedAt !== this.#cursor;) {
-      startedAt = this.#cursor;
-      await this.#proveUntil(isOver, signal);
-      if (isOver()) return;
-    }
-    this.#resync();
-  }
-
-  /** Probes until `done`; false when the bound was reached. */
-  async #proveUntil(done: () => boolean, signal: AbortSignal, probesMax = PROBES_MAX): Promise<boolean> {
-    for (let attempt = 0; attempt < probesMax && !signal.aborted; attempt++) {
-      await this.#prove();
-      if (done()) return true;
-      await pause(this.backend.clock, PROBE_GAP_MS, signal);
-    }
-    return done();
+  #catchUp(): void {
+    const watch = this.#watch;
+    const isOver = (): boolean => this.#caughtUp || watch !== this.#watch;
+    void this.#proveUntil(isOver, this.#task.signal);
   }
 
   /**
-   * The snapshot holds at the answered revision when no key was put after the cursor and as many exist as it has: without
-   * a surviving put only deletions can have happened, and those lower the count.
+   * Probes until `done`, bounded by the signal. A difference that lasts while no event comes means that the watch has
+   * lost one, and the view lists again.
    */
-  #prove(): Promise<void> {
+  async #proveUntil(done: () => boolean, signal: AbortSignal): Promise<void> {
+    for (let differences = 0; !done() && !signal.aborted;) {
+      const cursor = this.#cursor;
+      const outcome = await this.#prove();
+      if (done() || signal.aborted) return;
+      differences = outcome === 'differs' && cursor === this.#cursor ? differences + 1 : 0;
+      if (differences >= DIFFERENCES_MAX) {
+        this.#resync();
+        return;
+      }
+      await pause(this.backend.clock, PROBE_GAP_MS, signal);
+    }
+  }
+
+  #prove(): Promise<Proof> {
     this.#proving ??= this.#proveOnce(this.#task.signal).finally(() => {
       this.#proving = undefined;
     });
     return this.#proving;
   }
 
-  async #proveOnce(signal: AbortSignal): Promise<void> {
+  /**
+   * The snapshot holds at the answered revision when no key was put after the cursor and as many exist as it has: without
+   * a surviving put only deletions can have happened, and those lower the count.
+   */
+  async #proveOnce(signal: AbortSignal): Promise<Proof> {
     const cursor = this.#cursor;
     const sentAtMs = this.backend.clock.monotonicMs();
     try {
       const probe = await this.backend.probe(cursor, signal);
       const same = cursor === this.#cursor && probe.era === this.#era && probe.era === this.backend.era();
-      if (signal.aborted || !same || probe.newer > 0 || probe.count !== this.#snapshot.size) return;
+      if (signal.aborted || !same) return 'unknown';
+      if (probe.newer > 0 || probe.count !== this.#snapshot.size) return 'differs';
       this.#provenRevision = Math.max(this.#provenRevision, probe.revision);
       this.#freshAtMs = Math.max(this.#freshAtMs, sentAtMs);
       this.#caughtUp = true;
-      this.#wake();
+      this.#waiters.wake();
+      return 'proven';
     } catch {
-      // Not proven; the caller asks again or gives up at its bound.
+      return 'unknown';
     }
   }
 
@@ -286,38 +295,10 @@ export class WatchedView implements View, WatchTarget {
     for (const listener of Array.from(this.#listeners)) listener(change);
   }
 
-  #wake(): void {
-    for (const waiter of Array.from(this.#waiters)) waiter();
-  }
-
-  #when(condition: () => boolean, options: CallOptions = {}): Promise<void> {
-    if (condition()) return Promise.resolve();
-    const timeoutMs = options.timeoutMs ?? WHEN_TIMEOUT_MS;
-    return new Promise((resolve, reject) => {
-      const settle = (error?: MitosisError): void => {
-        cancel();
-        this.#waiters.delete(check);
-        options.signal?.removeEventListener('abort', onAbort);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const check = (): void => {
-        if (condition()) settle();
-        else if (this.#closed)
-          settle(new MitosisError('unavailable', `the view of ${this.prefix} is closed`));
-      };
-      const onAbort = (): void => {
-        settle(new MitosisError('unavailable', `waiting for ${this.prefix} was cancelled`));
-      };
-      const cancel = this.backend.clock.setTimer(timeoutMs, () => {
-        settle(
-          new MitosisError('deadline', `the view of ${this.prefix} was not there within ${timeoutMs} ms`),
-        );
-      });
-      this.#waiters.add(check);
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      if (options.signal?.aborted === true) onAbort();
-      else check();
+  #when(condition: () => boolean, what: string, options: CallOptions = {}): Promise<void> {
+    return this.#waiters.when(condition, `${what} of ${this.prefix}`, {
+      timeoutMs: WHEN_TIMEOUT_MS,
+      ...options,
     });
   }
 }
