@@ -42,7 +42,7 @@ const DIRECT_MS = 5_000;
 /** Throws MitosisError `deadline` when no agent answers in time. */
 export const ensureAgent = async (options: EnsureAgentOptions): Promise<EnsuredAgent> => {
   const paths = hostPaths(options.home);
-  const limit = AbortSignal.timeout(options.timeoutMs ?? 10_000);
+  const limit = AbortSignal.timeout(Math.ceil(options.timeoutMs ?? 10_000));
   const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
   let started = false;
   for (;;) {

@@ -426,6 +426,14 @@ describe('child levels', () => {
 });
 
 describe('listeners', () => {
+  it('are asked for, and their record written, also in a level that has no port', () => {
+    const base = level({ components: [service('worker', { ports: [] })] });
+    const unasked = { ...base, listeners: new Map(), outcomes: { ...base.outcomes, listeners: new Map() } };
+    expect(acts(unasked)).toContain('listen');
+    const asked = { ...unasked, outcomes: { ...base.outcomes, listeners: new Map([[SITE, []]]) } };
+    expect(puts<ListenersRecord>(asked, 'listeners/').get(SITE)?.listeners).toEqual([]);
+  });
+
   it('are asked for with the port they had, so that no address an instance was told changes', () => {
     const base = level({ components: [service('web')] });
     const input = { ...base, outcomes: { ...base.outcomes, listeners: new Map() } };

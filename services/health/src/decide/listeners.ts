@@ -136,7 +136,8 @@ export const listenerActs = (world: World): readonly [World, readonly Act[]] => 
     const observation = world.input.agents.get(site.site);
     const answers = world.input.outcomes.listeners.get(site.site);
     next = namedErrors(next, site.site, wanted);
-    const answered = wanted.every(({ name }) => answers?.some((answer) => answer.name === name) ?? false);
+    const answered =
+      answers !== undefined && wanted.every(({ name }) => answers.some((answer) => answer.name === name));
     if (answered && !world.input.outcomes.listenAgain.has(site.site)) continue;
     if (observation === undefined || observation.host === '') {
       next = waitFor(next, {
