@@ -91,7 +91,7 @@ export const etcdSpec = (level: LevelId, id: InstanceId, release: Release): Inst
     command: [],
     port: 'client',
     path: '/health',
-    intervalMs: 2_000,
+    intervalMs: 5_000,
     timeoutMs: 2_000,
     retries: 3,
     startPeriodMs: 10_000,
@@ -114,12 +114,13 @@ const managementEnv = (process: ManagementProcess, functions: readonly string[])
   MITOSIS_RELEASE: JSON.stringify(process.release),
 });
 
+// An end is seen at once without it; this finds the process that hangs, and an idle level has to stay cheap.
 const MANAGEMENT_PROBE = {
   kind: 'http',
   command: [],
   port: 'http',
   path: '/healthz',
-  intervalMs: 2_000,
+  intervalMs: 5_000,
   timeoutMs: 2_000,
   retries: 3,
   startPeriodMs: 20_000,
