@@ -30,6 +30,9 @@ describe('mitosis up', () => {
     const answer = await fetch(`http://127.0.0.1:${port}/`);
     expect(await answer.text()).toContain('hello');
     await host.converged(['plain']);
+    // What a person asks for wins over the file's one instance.
+    expect((await host.mitosis('scale', 'plain', 'hello=2')).code).toBe(0);
+    await until('two instances ready', async () => (await ready(host!, 'plain')) === 2 || undefined, 20_000);
     const down = await host.mitosis('down', 'plain');
     expect(down.code, down.stderr).toBe(0);
     await until('no process is left', () => host!.processes().length === 0 || undefined, 10_000);
@@ -97,8 +100,8 @@ describe('mitosis up', () => {
   });
 });
 
-async function ready(host: Host): Promise<number> {
-  const view = await host.level('roll');
+async function ready(host: Host, level = 'roll'): Promise<number> {
+  const view = await host.level(level);
   return view.graph.instances.filter((one) => one.component === 'hello' && one.phase === 'ready').length;
 }
 

@@ -100,6 +100,11 @@ export class ComposerCommands {
         const kind = component.runOnce ? 'runs once' : `is of kind ${component.kind}`;
         throw new MitosisError('invalid_input', `${name} ${kind}: only services have a count`);
       }
+      if (component.exclusive && count > 1)
+        throw new MitosisError(
+          'invalid_input',
+          `${name} is exclusive: there is never a second instance of it`,
+        );
       const nowMs = this.context().nowMs();
       const record: OverrideRecord = {
         v: 1,

@@ -67,16 +67,26 @@ describe('targets', () => {
     },
   );
 
-  it('follows an override until it expires, within the bounds', () => {
+  it('follows an override until it expires, also beyond the bounds, and says so', () => {
     const targets = new Map([['web', targetOf(3)]]);
     const under = (override: OverrideRecord, mode: ControlMode = 'run') =>
       decide(inputOf({ targets, overrides: new Map([['web', override]]) }), mode).changes[0];
     expect(under(overrideOf(5))).toMatchObject({ to: 5, policy: 'override', applied: true });
     expect(under(overrideOf(5), 'paused')).toMatchObject({ to: 5, applied: true });
-    expect(under(overrideOf(50))).toMatchObject({ to: 6, reason: 'set by hand: sale (50 is outside 2..6)' });
-    expect(under(overrideOf(0))).toMatchObject({ to: 2 });
+    expect(under(overrideOf(50))).toMatchObject({ to: 50, reason: 'set by hand: sale (50 is outside 2..6)' });
+    expect(under(overrideOf(0))).toMatchObject({ to: 0 });
     expect(under(overrideOf(5, NOW_MS))).toBeUndefined();
     expect(under(overrideOf(5, NOW_MS + 1))).toMatchObject({ to: 5 });
+  });
+
+  it('never wants a second instance of an exclusive component, whoever asks', () => {
+    const typeGraph = aTypeGraph([
+      aComponent('web', { exclusive: true, scale: { min: 1, max: 1, initial: 1 } }),
+    ]);
+    const overrides = new Map([['web', overrideOf(3)]]);
+    expect(
+      decide(inputOf({ typeGraph, targets: new Map([['web', targetOf(1)]]), overrides })).changes,
+    ).toEqual([]);
   });
 
   it('advises once and applies nothing in mode advise', () => {

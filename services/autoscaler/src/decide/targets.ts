@@ -1,6 +1,6 @@
 /**
  * From what the policies want to what is written: bounds, overrides, the first target, and the mode of the function. Must
- * never let a count leave min..max, and must write nothing that is there already.
+ * never let a policy leave min..max (only a person may, by an override), and must write nothing that is there already.
  */
 import type { Component, ComponentName, ControlMode, OverrideRecord, TargetRecord } from '@mitosis/contracts';
 import type { ComponentAdvice } from './level.js';
@@ -29,6 +29,10 @@ export interface TargetPlan {
 
 export const clampToScale = (component: Component, count: number): number =>
   Math.min(component.scale.max, Math.max(component.scale.min, Math.round(count)));
+
+/** A count set by hand is an override of the spec, its bounds included; of an exclusive component there is never a second. */
+const countByHand = ({ exclusive }: Component, count: number): number =>
+  Math.min(exclusive ? 1 : Infinity, Math.max(0, Math.round(count)));
 
 interface Wanted {
   readonly count: number;
@@ -100,7 +104,7 @@ const changeOf = (input: LevelInput, advice: ComponentAdvice, mode: ControlMode)
   const { component } = advice;
   const record = input.targets.get(component.name);
   const want = wanted(advice, record, overrideInForce(input.overrides.get(component.name), input.nowMs));
-  const to = clampToScale(component, want.count);
+  const to = (want.policy === 'override' ? countByHand : clampToScale)(component, want.count);
   if (record?.count === to) return null;
   if (!want.always && mode === 'paused') return null;
   return {
