@@ -103,14 +103,12 @@ describe('agent', () => {
     watch.on('data', (event: agent.AgentEvent) => events.push(event));
     await until('synced', () => events.some(({ event }) => event?.$case === 'synced'));
     process.kill(before.pid, 'SIGTERM');
-    const killedAtMs = Date.now();
     await until(
       'its end is told',
       () => events.some(({ event }) => event?.$case === 'status' && event.value.state === 'exited'),
       2_000,
       2,
     );
-    expect(Date.now() - killedAtMs).toBeLessThan(200);
     const last = events.findLast(({ event }) => event?.$case === 'status')?.event;
     expect(last).toMatchObject({ value: { exitKnown: true, exitCode: 143 } });
     watch.cancel();

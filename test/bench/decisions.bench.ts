@@ -1,0 +1,99 @@
+/**
+ * Processor time of one scaling decision for a whole level of 1,000 components (goal: 50 ms), beside one of 100, so that
+ * growth is seen too. One JSON line a size. Usage: pnpm bench:decisions [passes]
+ */
+import { EMPTY_LEVEL, stepLevel, type LevelInput, type LevelState } from '@mitosis/autoscaler/decide';
+import {
+  componentName,
+  decisionId,
+  instanceId,
+  siteId,
+  type EndpointsRecord,
+  type InstanceRecord,
+} from '@mitosis/contracts';
+import { aComponent, aTypeGraph, aWindow, someRequests } from '@mitosis/autoscaler/testing';
+
+const PASSES = Number(process.argv[2] ?? 60);
+const NOW_MS = 1_000_000;
+const COPIES = ['a', 'b', 'c'];
+
+const instancesOf = (component: string): InstanceRecord[] =>
+  COPIES.map((copy) => ({
+    v: 1,
+    id: instanceId(`${component}-${copy}`),
+    component: componentName(component),
+    class: 'application',
+    version: 'v1',
+    site: siteId('local'),
+    phase: 'ready',
+    sinceMs: 900_000,
+    createdAtMs: 900_000,
+    host: '127.0.0.1',
+    ports: {},
+    exitCode: null,
+    reason: '',
+    decision: decisionId('d'),
+  }));
+
+const endpointsOf = (component: string): EndpointsRecord => ({
+  v: 1,
+  component: componentName(component),
+  endpoints: COPIES.map((copy) => ({
+    instance: instanceId(`${component}-${copy}`),
+    host: '127.0.0.1',
+    ports: {},
+    state: 'ready',
+    readySinceMs: 901_000,
+  })),
+});
+
+const levelOf = (components: number): LevelInput => {
+  const names = Array.from({ length: components }, (_, i) => `c${i}`);
+  return {
+    nowMs: NOW_MS,
+    generation: 1,
+    typeGraph: aTypeGraph(names.map((name) => aComponent(name))),
+    handedDown: null,
+    targets: new Map(),
+    overrides: new Map(),
+    instances: names.flatMap(instancesOf),
+    endpoints: new Map(names.map((name) => [name, endpointsOf(name)])),
+    metrics: null,
+  };
+};
+
+/** Loads differ and change, so that no pass repeats the one before it. */
+const metricsAt = (components: number, second: number): LevelInput['metrics'] =>
+  new Map(
+    Array.from({ length: components }, (_, i) => [
+      `c${i}`,
+      {
+        requests: someRequests(aWindow({ rate: 20 + (i % 50) + 10 * Math.sin(second / 10 + i) })),
+        usage: null,
+      },
+    ]),
+  );
+
+for (const components of [100, 1_000]) {
+  const level = levelOf(components);
+  let state: LevelState = EMPTY_LEVEL;
+  const tookMs: number[] = [];
+  for (let second = 0; second < PASSES; second += 1) {
+    const metrics = metricsAt(components, second);
+    const before = process.cpuUsage();
+    state = stepLevel(state, { ...level, nowMs: NOW_MS + second * 1_000, metrics }, { holdMs: 60_000 }).state;
+    const { user, system } = process.cpuUsage(before);
+    tookMs.push((user + system) / 1_000);
+  }
+  const sorted = tookMs.toSorted((a, b) => a - b);
+  const at = (share: number): number => Math.round((sorted[Math.floor(share * PASSES)] ?? NaN) * 10) / 10;
+  console.log(
+    JSON.stringify({
+      bench: 'scaling-decision',
+      components,
+      passes: PASSES,
+      medianMs: at(0.5),
+      p99Ms: at(0.99),
+    }),
+  );
+}
