@@ -1,0 +1,2 @@
+/** The deterministic simulation: the real functions of a level on virtual time, with seeded faults and invariants. */
+export * from './random.js';
