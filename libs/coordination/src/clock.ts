@@ -11,7 +11,10 @@ export interface Clock {
   bootMs(): number;
   /** Wall clock, for records only. */
   wallMs(): number;
-  /** Runs `run` once after `delayMs`; the returned function cancels it. Never keeps the process alive by itself. */
+  /**
+   * Runs `run` once after `delayMs` (0: in the next turn of the event loop); the returned function cancels it. Never keeps
+   * the process alive by itself.
+   */
   setTimer(delayMs: number, run: () => void): () => void;
 }
 
@@ -22,12 +25,33 @@ export const systemClock: Clock = {
   bootMs: () => uptime() * 1_000,
   wallMs: () => Date.now(),
   setTimer: (delayMs, run) => {
+    if (delayMs <= 0) {
+      const turn = setImmediate(run);
+      return () => {
+        clearImmediate(turn);
+      };
+    }
     const timer = setTimeout(run, delayMs);
     timer.unref();
     return () => {
       clearTimeout(timer);
     };
   },
+};
+
+/** Runs `run` every `periodMs` until the returned function is called; late when the clock was, never twice at once. */
+export const every = (clock: Clock, periodMs: number, run: () => void): (() => void) => {
+  let cancel: () => void = () => undefined;
+  const arm = (): void => {
+    cancel = clock.setTimer(periodMs, () => {
+      arm();
+      run();
+    });
+  };
+  arm();
+  return () => {
+    cancel();
+  };
 };
 
 /** Resolves after `delayMs` on the given clock, or at once when the signal aborts. Never rejects. */

@@ -4,7 +4,7 @@
  * one path, one pass at a time; the next pass is the retry.
  */
 import type { ControlMode, FunctionName, LevelId, ReplicaId, SiteId } from '@mitosis/contracts';
-import type { LeaderSession, Membership, Store, View } from '@mitosis/coordination';
+import type { Clock, LeaderSession, Membership, Store, View } from '@mitosis/coordination';
 import type { Registry } from 'prom-client';
 import type { ServiceConfig } from './config.js';
 import type { Logger } from './logger.js';
@@ -22,6 +22,10 @@ export interface FunctionContext {
   view(prefix: string): View;
   /** Wall clock, for records and decisions. */
   nowMs(): number;
+  /** Timers, and time that never goes back; virtual in the simulation. */
+  readonly clock: Clock;
+  /** Uniform in [0, 1); seeded in the simulation. */
+  readonly random: () => number;
   readonly config: ServiceConfig;
   /** gRPC address of this process: where co-located functions call each other, e.g. the monitor's `Watch`. */
   readonly address: string;

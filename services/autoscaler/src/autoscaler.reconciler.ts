@@ -74,6 +74,7 @@ export class AutoscalerReconciler implements FunctionShell {
       peers: context.peers,
       address: context.address,
       functions: context.config.functions,
+      clock: context.clock,
       onSnapshot: () => {
         this.observe(true);
         nudge();

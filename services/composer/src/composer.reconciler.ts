@@ -59,6 +59,7 @@ export class ComposerReconciler implements FunctionShell {
       peers: context.peers,
       address: context.address,
       functions: context.config.functions,
+      clock: context.clock,
       onSnapshot: () => {
         this.observe();
         nudge();

@@ -49,19 +49,21 @@ export class HealthReconciler implements FunctionShell {
   private readonly ending: (() => void)[] = [];
 
   async start(context: FunctionContext, nudge: () => void): Promise<void> {
-    const { level, peers, log } = context;
+    const { level, peers, log, clock } = context;
     const views = new HealthViews((prefix) => context.view(prefix));
-    const agents = new AgentWatcher({ level, peers, onChange: nudge });
+    const agents = new AgentWatcher({ level, peers, clock, onChange: nudge });
     const children = new ChildWatcher({
       peers,
       children: () => [...views.read().children.values()].map(({ value }) => value),
       nowMs: () => context.nowMs(),
+      clock,
       onChange: nudge,
     });
     const acts = new ActRunner({
       peers,
       log,
       nowMs: () => context.nowMs(),
+      clock,
       onStatus: (site, status) => agents.apply(site, status),
       onChange: nudge,
     });
@@ -161,7 +163,7 @@ export class HealthReconciler implements FunctionShell {
       level: context.level,
       self: context.replica,
       epoch: session.epoch,
-      random: Math.random,
+      random: context.random,
       management: {
         release: context.config.release,
         etcd: context.config.etcd.join(','),

@@ -13,7 +13,7 @@ import {
   type SiteRecord,
   type SpecRecord,
 } from '@mitosis/contracts';
-import type { View } from '@mitosis/coordination';
+import { every, type View } from '@mitosis/coordination';
 import {
   parsedView,
   type FunctionContext,
@@ -58,7 +58,7 @@ export class MonitorReconciler implements FunctionShell {
   private readonly watchers = new Set<(snapshot: monitor.LevelSnapshot) => void>();
   private readonly unsubscribe: (() => void)[] = [];
   private observed: Observed | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private endTicks: () => void = () => {};
 
   async start(context: FunctionContext, nudge: () => void): Promise<void> {
     const members = context.view(PREFIXES.members);
@@ -81,7 +81,7 @@ export class MonitorReconciler implements FunctionShell {
     this.unsubscribe.push(members.onChange(follow), sites.onChange(follow), children.onChange(nudge));
     follow();
     exportFigures(context.metrics, () => this.snapshot());
-    this.timer = setInterval(() => this.tick(), PERIOD_MS);
+    this.endTicks = every(context.clock, PERIOD_MS, () => this.tick());
   }
 
   /** Asks every child level for its summary; nothing is written. */
@@ -97,7 +97,7 @@ export class MonitorReconciler implements FunctionShell {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.timer);
+    this.endTicks();
     for (const end of this.unsubscribe.splice(0)) end();
     this.observed?.streams.close();
     this.watchers.clear();

@@ -59,6 +59,7 @@ export class PlacerReconciler implements FunctionShell {
     ) as Readonly<Record<Family, View>>;
     const children = new ChildBudgets({
       peers: context.peers,
+      clock: context.clock,
       children: () => [...recordsOf<ChildRecord>(views.children).values()].map(({ value }) => value),
       budgetsFor: (child, use) => budgetsFor(this.observe(ZERO_EPOCH), child, use),
       onChange: nudge,
@@ -166,7 +167,7 @@ export class PlacerReconciler implements FunctionShell {
     return {
       nowMs: context.nowMs(),
       epoch,
-      random: Math.random,
+      random: context.random,
       own: { site: context.site, agent: context.config.agent },
       spec: recordsOf<SpecRecord>(views.spec).get(KEYS.spec.slice(PREFIXES.spec.length)),
       targets: recordsOf<TargetRecord>(views.targets),

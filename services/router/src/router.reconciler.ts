@@ -2,7 +2,6 @@
  * The router on every replica: keeps the table in force up to date, acknowledges what it has taken in, counts. The
  * leader's pass asks the child levels for their entries. Must keep serving with etcd, the leader or both away.
  */
-import { performance } from 'node:perf_hooks';
 import {
   KEYS,
   MitosisError,
@@ -21,11 +20,11 @@ import {
 import type { Observable } from 'rxjs';
 import { AckPublisher } from './adapters/ack-publisher.js';
 import { ChildEntries } from './adapters/child-entries.js';
-import { LastGoodTable } from './adapters/last-good-table.js';
+import { LastGoodTable, type TableMemory } from './adapters/last-good-table.js';
 import { MetricsTick } from './adapters/metrics-tick.js';
 import { exportMetrics } from './adapters/prometheus.js';
 import { TableSource, type TableNews } from './adapters/table-source.js';
-import { DataPath } from './data-path/data-path.js';
+import { DataPath, type DataPathOptions } from './data-path/data-path.js';
 import { decideChildEntries } from './decide/child-entries.js';
 import { entryEndpoints } from './decide/entry.js';
 import { buildTable, NO_INPUTS, type TableInputs } from './decide/table.js';
@@ -38,11 +37,22 @@ interface Running {
   readonly source: TableSource;
   readonly acks: AckPublisher;
   readonly tick: MetricsTick;
-  readonly lastGood: LastGoodTable;
+  readonly lastGood: TableMemory;
   readonly childEntries: ChildEntries;
   readonly children: () => readonly ChildRecord[];
   readonly entries: () => readonly ChildEntryRecord[];
 }
+
+/** What of a router touches the machine: its sockets and its disk. The simulation brings others. */
+export interface RouterParts {
+  readonly openPath: (options: DataPathOptions) => DataPath;
+  readonly openMemory: (directory: string, context: FunctionContext) => TableMemory;
+}
+
+const PARTS: RouterParts = {
+  openPath: (options) => new DataPath(options),
+  openMemory: (directory, { level, log }) => new LastGoodTable(directory, level, log),
+};
 
 /** The parent dials its children about once a second. */
 const PERIOD_MS = 1_000;
@@ -54,19 +64,22 @@ export class RouterReconciler implements FunctionShell {
   private inputs: TableInputs = NO_INPUTS;
   private tableFrom: 'nowhere' | 'disk' | 'store' = 'nowhere';
 
-  constructor(private readonly settings: RouterSettings) {}
+  constructor(
+    private readonly settings: RouterSettings,
+    private readonly parts: RouterParts = PARTS,
+  ) {}
 
   async start(context: FunctionContext, nudge: () => void): Promise<void> {
     const directory = context.config.data === '' ? this.settings.workingDirectory : context.config.data;
-    const lastGood = new LastGoodTable(directory, context.level, context.log);
-    const monotonicMs = (): number => performance.now();
-    const path = new DataPath({
+    const lastGood = this.parts.openMemory(directory, context);
+    const { clock } = context;
+    const path = this.parts.openPath({
       config: this.settings.config,
       held: this.settings.held,
       ca: '',
       nowMs: () => context.nowMs(),
-      monotonicMs,
-      random: Math.random,
+      monotonicMs: () => clock.monotonicMs(),
+      random: context.random,
       onDrained: () => this.running?.acks.changed(),
       onListenerError: (name, err) => context.log.error({ err, listener: name }, 'a listener is closed'),
     });
@@ -77,8 +90,8 @@ export class RouterReconciler implements FunctionShell {
       path.apply(buildTable(known));
     }
     const children = context.view(PREFIXES.children);
-    const acks = new AckPublisher(context.membership, () => path.busy(), context.log);
-    const tick = new MetricsTick(context.replica, path, { nowMs: () => context.nowMs(), monotonicMs });
+    const acks = new AckPublisher(context.membership, () => path.busy(), context.log, clock);
+    const tick = new MetricsTick(context.replica, path, () => context.nowMs(), clock);
     this.running = {
       context,
       path,

@@ -1,4 +1,5 @@
 import { instanceId, levelId, type monitor } from '@mitosis/contracts';
+import { systemClock } from '@mitosis/coordination';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakePeers } from '../testing/fake-peers.testing.js';
 import { MonitorFeed } from './monitor-feed.js';
@@ -28,7 +29,7 @@ describe(MonitorFeed.name, () => {
       address: OWN,
       functions,
       onSnapshot: ({ atMs }) => seen.push(atMs),
-      monotonicMs: () => clock.ms,
+      clock: { ...systemClock, monotonicMs: () => clock.ms },
     });
     feed.start();
     return { feed, seen, clock };

@@ -3,6 +3,7 @@
  * from the leader. Must never let an old snapshot pass for the present: a silent or broken stream is `null`.
  */
 import type { FunctionName, monitor } from '@mitosis/contracts';
+import { every, systemClock, type Clock } from '@mitosis/coordination';
 import type { Peers } from './peers.js';
 
 export interface MonitorFeedOptions {
@@ -11,8 +12,8 @@ export interface MonitorFeedOptions {
   readonly address: string;
   readonly functions: readonly FunctionName[];
   readonly onSnapshot: (snapshot: monitor.LevelSnapshot) => void;
-  /** Monotonic milliseconds; default `performance.now`. */
-  readonly monotonicMs?: () => number;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** One message a second: two may be missed. */
@@ -23,20 +24,20 @@ const RESOLVE_MS = 500;
 export class MonitorFeed {
   private snapshot: { readonly value: monitor.LevelSnapshot; readonly atMs: number } | undefined;
   private stream: { readonly address: string; readonly abort: AbortController } | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private readonly monotonicMs: () => number;
+  private endLooking: () => void = () => {};
+  private readonly clock: Clock;
 
   constructor(private readonly options: MonitorFeedOptions) {
-    this.monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.clock = options.clock ?? systemClock;
   }
 
   start(): void {
     this.resolve();
-    this.timer = setInterval(() => this.resolve(), RESOLVE_MS);
+    this.endLooking = every(this.clock, RESOLVE_MS, () => this.resolve());
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    this.endLooking();
     this.stream?.abort.abort();
     this.stream = undefined;
   }
@@ -44,7 +45,7 @@ export class MonitorFeed {
   /** The newest snapshot, or null when there is none that is fresh. */
   latest(): monitor.LevelSnapshot | null {
     if (this.snapshot === undefined) return null;
-    return this.monotonicMs() - this.snapshot.atMs <= SNAPSHOT_AGE_MAX_MS ? this.snapshot.value : null;
+    return this.clock.monotonicMs() - this.snapshot.atMs <= SNAPSHOT_AGE_MAX_MS ? this.snapshot.value : null;
   }
 
   /** Where the stream comes from now; empty: nowhere. */
@@ -73,7 +74,7 @@ export class MonitorFeed {
 
   private take(value: monitor.LevelSnapshot, from: AbortController): void {
     if (from.signal.aborted) return;
-    this.snapshot = { value, atMs: this.monotonicMs() };
+    this.snapshot = { value, atMs: this.clock.monotonicMs() };
     this.options.onSnapshot(value);
   }
 }

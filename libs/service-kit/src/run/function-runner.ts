@@ -3,7 +3,7 @@
  * share one path. Must never run two passes at once, not even when one hangs: then leadership is given up instead.
  */
 import { FencedError, MitosisError, type ControlMode } from '@mitosis/contracts';
-import type { Candidate, LeaderSession } from '@mitosis/coordination';
+import { pause, systemClock, type Candidate, type Clock, type LeaderSession } from '@mitosis/coordination';
 import type { FunctionShell, PassResult } from '../function.js';
 import { NotLeaderError } from '../grpc-errors.js';
 import type { Logger } from '../logger.js';
@@ -16,6 +16,8 @@ export interface RunnerOptions {
   readonly log: Logger;
   readonly metrics: RunnerMetrics;
   readonly nowMs: () => number;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** A pass or command that takes longer is aborted; its successor waits until it has really ended. */
   readonly jobTimeoutMs?: number;
 }
@@ -56,11 +58,15 @@ export class FunctionRunner {
   private nextPassAtMs = 0;
   private lastWasPass = false;
   private runningSinceMs: number | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: () => void = () => {};
   private stopped = false;
   private idle: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: RunnerOptions) {}
+  private readonly clock: Clock;
+
+  constructor(private readonly options: RunnerOptions) {
+    this.clock = options.clock ?? systemClock;
+  }
 
   get shell(): FunctionShell {
     return this.options.shell;
@@ -135,16 +141,11 @@ export class FunctionRunner {
   /** Ends passes; resolves when the one that ran has ended or the bound has passed. */
   async stop(boundMs: number): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.cancelTimer();
     this.unsubscribe();
-    let bound: NodeJS.Timeout | undefined;
-    await Promise.race([
-      this.idle,
-      new Promise<void>((resolve) => {
-        bound = setTimeout(resolve, boundMs);
-      }),
-    ]);
-    clearTimeout(bound);
+    const ended = new AbortController();
+    await Promise.race([this.idle, pause(this.clock, boundMs, ended.signal)]);
+    ended.abort();
   }
 
   status(): RunnerStatus {
@@ -165,7 +166,7 @@ export class FunctionRunner {
   }
 
   runningMs(): number {
-    return this.runningSinceMs === undefined ? 0 : performance.now() - this.runningSinceMs;
+    return this.runningSinceMs === undefined ? 0 : this.clock.monotonicMs() - this.runningSinceMs;
   }
 
   private onSession(session: LeaderSession): void {
@@ -183,22 +184,22 @@ export class FunctionRunner {
   }
 
   private arm(delayMs: number): void {
-    clearTimeout(this.timer);
+    this.cancelTimer();
     if (this.stopped) return;
-    this.timer = setTimeout(() => this.pump(), delayMs);
+    this.cancelTimer = this.clock.setTimer(delayMs, () => this.pump());
   }
 
   private pump(): void {
     if (this.runningSinceMs !== undefined || this.stopped) return;
     const session = this.candidate?.session();
-    const dueInMs = session?.isLive() === true ? this.nextPassAtMs - performance.now() : Infinity;
+    const dueInMs = session?.isLive() === true ? this.nextPassAtMs - this.clock.monotonicMs() : Infinity;
     const job = this.choose(session, dueInMs <= 0);
     if (job === undefined) {
       // Without a session nothing is due until the next one arrives.
       if (dueInMs < Infinity) this.arm(dueInMs);
       return;
     }
-    this.runningSinceMs = performance.now();
+    this.runningSinceMs = this.clock.monotonicMs();
     this.idle = job().finally(() => {
       this.runningSinceMs = undefined;
       this.arm(0);
@@ -219,7 +220,7 @@ export class FunctionRunner {
   private async runPass(session: LeaderSession): Promise<void> {
     const { shell, nowMs, mode } = this.options;
     this.nextPassAtMs = Infinity;
-    const startedMs = performance.now();
+    const startedMs = this.clock.monotonicMs();
     const watch = this.watchOver(session, 'the pass');
     let result: PassResult;
     try {
@@ -229,7 +230,7 @@ export class FunctionRunner {
     } finally {
       watch.end();
     }
-    this.record(result, performance.now() - startedMs);
+    this.record(result, this.clock.monotonicMs() - startedMs);
     this.schedule(result);
   }
 
@@ -240,7 +241,7 @@ export class FunctionRunner {
       result.kind === 'waiting' && result.untilMs !== undefined
         ? Math.max(SETTLE_MS, result.untilMs - this.options.nowMs())
         : Infinity;
-    this.nextPassAtMs = performance.now() + Math.min(waitMs, this.options.shell.periodMs);
+    this.nextPassAtMs = this.clock.monotonicMs() + Math.min(waitMs, this.options.shell.periodMs);
   }
 
   private watchOver(session: LeaderSession, what: string): Watch {
@@ -248,17 +249,17 @@ export class FunctionRunner {
     const controller = new AbortController();
     const abort = (): void => controller.abort(session.signal.reason);
     session.signal.addEventListener('abort', abort, { once: true });
-    let late = setTimeout(() => {
+    let cancelLate = this.clock.setTimer(timeoutMs, () => {
       controller.abort(new MitosisError('deadline', `${what} took longer than ${timeoutMs} ms`));
-      late = setTimeout(() => {
+      cancelLate = this.clock.setTimer(ABORT_GRACE_MS, () => {
         this.options.log.error({ runningMs: this.runningMs() }, `${what} hangs: giving leadership up`);
         void this.candidate?.resign().catch(() => undefined);
-      }, ABORT_GRACE_MS);
-    }, timeoutMs);
+      });
+    });
     return {
       signal: controller.signal,
       end: () => {
-        clearTimeout(late);
+        cancelLate();
         session.signal.removeEventListener('abort', abort);
       },
     };

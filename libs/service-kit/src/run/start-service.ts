@@ -4,7 +4,7 @@
  * answers its probe, with etcd away.
  */
 import { PREFIXES, type FunctionName, type MemberRecord } from '@mitosis/contracts';
-import type { Membership, Store } from '@mitosis/coordination';
+import { systemClock, type Membership, type Store } from '@mitosis/coordination';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { ServiceConfig } from '../config.js';
 import type { Edge } from '../edge/nest-edge.js';
@@ -115,6 +115,8 @@ export const startService = async (options: StartOptions): Promise<RunningServic
       log: log.child({ function: name }),
       view: views.view,
       nowMs,
+      clock: systemClock,
+      random: Math.random,
       config,
       address: edge.grpc,
       metrics: registry,

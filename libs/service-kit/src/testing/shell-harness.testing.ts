@@ -16,6 +16,7 @@ import {
 } from '@mitosis/contracts';
 import {
   MemoryEtcd,
+  systemClock,
   type Candidate,
   type CommitResult,
   type LeaderSession,
@@ -185,6 +186,8 @@ export class ShellHarness {
       log: this.log,
       view: (prefix) => this.views.view(prefix),
       nowMs: () => this.wallMs,
+      clock: systemClock,
+      random: Math.random,
       config,
       address: '127.0.0.1:1',
       metrics: this.metrics,

@@ -4,7 +4,7 @@
  * back-off. Must never act without a header of a live session.
  */
 import { MitosisError, type agent, type common, type InstanceId, type SiteId } from '@mitosis/contracts';
-import type { LeaderSession } from '@mitosis/coordination';
+import type { Clock, LeaderSession } from '@mitosis/coordination';
 import type { Logger, Peers } from '@mitosis/service-kit';
 import type { ActOutcomes } from '../decide/input.js';
 import { releaseKey } from '../decide/listeners.js';
@@ -28,6 +28,7 @@ export interface ActRunnerOptions {
   readonly peers: Peers;
   readonly log: Logger;
   readonly nowMs: () => number;
+  readonly clock: Clock;
   /** An agent's answer about an instance. */
   readonly onStatus: (site: SiteId, status: agent.InstanceStatus) => void;
   readonly onChange: () => void;
@@ -180,12 +181,12 @@ export class ActRunner {
     const taken = listeners.filter(({ error }) => error !== '');
     if (taken.length === 0) return;
     this.options.log.warn({ site: act.site, taken }, 'not every port could be bound');
-    const timer = setTimeout(() => {
+    const cancel = this.options.clock.setTimer(LISTEN_AGAIN_MS, () => {
       if (this.session !== session) return;
       this.listenAgain.add(act.site);
       this.changed();
-    }, LISTEN_AGAIN_MS);
-    session.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    });
+    session.signal.addEventListener('abort', cancel, { once: true });
   }
 
   private async release(act: Extract<Act, { kind: 'release' }>, session: LeaderSession): Promise<void> {

@@ -3,6 +3,7 @@
  * stream keeps the last report and says that it is not in sync: silence is unknown, never absence.
  */
 import { instanceId, type agent, type InstanceId, type SiteId } from '@mitosis/contracts';
+import { pause, type Clock } from '@mitosis/coordination';
 import type { Peers } from '@mitosis/service-kit';
 import type { SiteObservation } from '../decide/input.js';
 
@@ -21,6 +22,7 @@ interface Site {
 export interface AgentWatcherOptions {
   readonly level: string;
   readonly peers: Peers;
+  readonly clock: Clock;
   readonly onChange: () => void;
 }
 
@@ -141,7 +143,7 @@ export class AgentWatcher {
         site.host = info.host;
         this.changed();
       } catch {
-        await pause(HELLO_RETRY_MS, signal);
+        await pause(this.options.clock, HELLO_RETRY_MS, signal);
       }
     }
   }
@@ -151,15 +153,3 @@ export class AgentWatcher {
     this.options.onChange();
   }
 }
-
-export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });

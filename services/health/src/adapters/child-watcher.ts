@@ -3,9 +3,9 @@
  * the child; what a child does not answer stays what it was, with the time it was heard.
  */
 import type { ChildRecord, health } from '@mitosis/contracts';
+import { pause, type Clock } from '@mitosis/coordination';
 import { ChildLeaders, type Peers } from '@mitosis/service-kit';
 import type { ChildObservation } from '../decide/input.js';
-import { pause } from './agent-watcher.js';
 
 const PERIOD_MS = 1_000;
 /** Until it is ready for the first time somebody waits for it. */
@@ -16,6 +16,7 @@ export interface ChildWatcherOptions {
   readonly peers: Peers;
   readonly children: () => readonly ChildRecord[];
   readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly onChange: () => void;
 }
 
@@ -46,7 +47,7 @@ export class ChildWatcher {
       }
       await Promise.all(children.map((child) => this.ask(child, signal)));
       const settled = children.every((child) => this.heard.get(child.component)?.ready === true);
-      await pause(settled ? PERIOD_MS : EAGER_PERIOD_MS, signal);
+      await pause(this.options.clock, settled ? PERIOD_MS : EAGER_PERIOD_MS, signal);
     }
   }
 

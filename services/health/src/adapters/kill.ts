@@ -54,9 +54,9 @@ export const kill = async (
   };
   if (record.id === context.replica) {
     // The answer first: whoever asked would ask the successor again, and kill that, too.
-    setTimeout(() => {
+    context.clock.setTimer(ANSWER_MS, () => {
       strike().catch((err: unknown) => context.log.error({ err, target }, 'could not be killed'));
-    }, ANSWER_MS);
+    });
   } else await strike();
   return { instance: record.id, pid };
 };

@@ -1,5 +1,6 @@
 /** Tells each child level's placer what it may use, and hears what it uses, while this replica leads. */
 import { siteId, type ChildRecord, type SiteId } from '@mitosis/contracts';
+import { pause, type Clock } from '@mitosis/coordination';
 import { ChildLeaders, type Peers } from '@mitosis/service-kit';
 import type { Budget, Use } from '../decide/input.js';
 
@@ -8,6 +9,7 @@ const DEADLINE_MS = 1_000;
 
 export interface ChildBudgetsOptions {
   readonly peers: Peers;
+  readonly clock: Clock;
   readonly children: () => readonly ChildRecord[];
   readonly budgetsFor: (
     child: string,
@@ -41,7 +43,7 @@ export class ChildBudgets {
       const children = this.options.children().filter(({ wanted }) => wanted === 'operating');
       this.forget(new Set(children.map(({ component }) => component)));
       await Promise.all(children.map((child) => this.tell(child, signal)));
-      await pause(PERIOD_MS, signal);
+      await pause(this.options.clock, PERIOD_MS, signal);
     }
   }
 
@@ -75,15 +77,3 @@ export class ChildBudgets {
     this.options.onChange();
   }
 }
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });

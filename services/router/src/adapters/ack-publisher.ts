@@ -3,7 +3,7 @@
  * it is there; health waits for it before it stops an instance, so it must never run ahead of the table in force.
  */
 import { KEYS, type AckRecord, type InstanceId } from '@mitosis/contracts';
-import type { Membership } from '@mitosis/coordination';
+import type { Clock, Membership } from '@mitosis/coordination';
 import type { Logger } from '@mitosis/service-kit';
 import { decideAck } from '../decide/drain.js';
 
@@ -14,7 +14,7 @@ const RETRY_MS = 200;
 export class AckPublisher {
   private published: AckRecord | undefined;
   private revision: number | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   private writing = false;
   private closed = false;
 
@@ -22,6 +22,7 @@ export class AckPublisher {
     private readonly membership: Membership,
     private readonly busy: () => readonly InstanceId[],
     private readonly log: Logger,
+    private readonly clock: Clock,
   ) {}
 
   /** The table in force includes the endpoints up to this revision. */
@@ -41,15 +42,15 @@ export class AckPublisher {
 
   close(): void {
     this.closed = true;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
   }
 
   private schedule(ms: number): void {
-    if (this.closed || this.timer !== undefined || this.writing || this.revision === undefined) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
+    if (this.closed || this.cancelTimer !== undefined || this.writing || this.revision === undefined) return;
+    this.cancelTimer = this.clock.setTimer(ms, () => {
+      this.cancelTimer = undefined;
       void this.publish();
-    }, ms);
+    });
   }
 
   private async publish(): Promise<void> {

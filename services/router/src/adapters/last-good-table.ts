@@ -7,10 +7,19 @@ import { join } from 'node:path';
 import type { Logger } from '@mitosis/service-kit';
 import { NO_INPUTS, type TableInputs } from '../decide/table.js';
 
+/** Where a router keeps its last good table; the simulation keeps it on a simulated disk. */
+export interface TableMemory {
+  /** Undefined when there is none, or none that can be used. */
+  load(): Promise<TableInputs | undefined>;
+  save(inputs: TableInputs): void;
+  /** Writes what is pending now. */
+  flush(): Promise<void>;
+}
+
 const FILE = 'last-good-table.json';
 const DEBOUNCE_MS = 200;
 
-export class LastGoodTable {
+export class LastGoodTable implements TableMemory {
   private readonly path: string;
   private pending: TableInputs | undefined;
   private written = '';
@@ -25,7 +34,6 @@ export class LastGoodTable {
     this.path = join(directory, FILE);
   }
 
-  /** Undefined when there is none, or none that can be used. */
   async load(): Promise<TableInputs | undefined> {
     try {
       const stored = JSON.parse(await readFile(this.path, 'utf8')) as Partial<Stored>;
@@ -44,7 +52,6 @@ export class LastGoodTable {
     if (this.timer === undefined) this.write();
   }
 
-  /** Writes what is pending now. */
   async flush(): Promise<void> {
     this.write();
     clearTimeout(this.timer);

@@ -3,6 +3,7 @@
  * subscriber gets every interval from its subscription on; intervals without one are not kept.
  */
 import { MitosisError, type ReplicaId, type router } from '@mitosis/contracts';
+import { every, type Clock } from '@mitosis/coordination';
 import { Observable } from 'rxjs';
 import type { LiveRoute } from '../data-path/live-route.js';
 import type { DataPath } from '../data-path/data-path.js';
@@ -15,23 +16,24 @@ type Listener = (metrics: router.RouterMetrics) => void;
 
 export class MetricsTick {
   private readonly listeners = new Set<Listener>();
-  private timer: NodeJS.Timeout | undefined;
+  private endTicks: () => void = () => {};
   private lastMs: number;
 
   constructor(
     private readonly replica: ReplicaId,
     private readonly path: DataPath,
-    private readonly clock: { readonly nowMs: () => number; readonly monotonicMs: () => number },
+    private readonly nowMs: () => number,
+    private readonly clock: Clock,
   ) {
     this.lastMs = clock.monotonicMs();
   }
 
   start(): void {
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.endTicks = every(this.clock, TICK_MS, () => this.tick());
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    this.endTicks();
   }
 
   /** Every interval, whoever else listens; returns the unsubscribe function. */
@@ -55,7 +57,7 @@ export class MetricsTick {
     const ejected = this.path.ejected();
     const metrics: router.RouterMetrics = {
       replica: this.replica,
-      atMs: this.clock.nowMs(),
+      atMs: this.nowMs(),
       intervalMs: Math.max(1, Math.round(monotonicMs - this.lastMs)),
       routes: [...this.path.routes].map((route) => routeMetrics(route, ejected)),
     };

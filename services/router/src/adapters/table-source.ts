@@ -14,7 +14,7 @@ import {
   type SiteId,
   type SpecRecord,
 } from '@mitosis/contracts';
-import type { View } from '@mitosis/coordination';
+import type { Clock, View } from '@mitosis/coordination';
 import { parsedView, type FunctionContext } from '@mitosis/service-kit';
 import { mergeInputs, type TableInputs } from '../decide/table.js';
 
@@ -27,6 +27,7 @@ export interface TableNews {
 export class TableSource {
   private readonly views: Readonly<Record<SourceName, View>>;
   private readonly read: Readers;
+  private readonly clock: Clock;
   private readonly unsubscribe: (() => void)[] = [];
   private inputs: TableInputs;
   private scheduled = false;
@@ -34,12 +35,13 @@ export class TableSource {
 
   /** @param onNews - called at each change; also when the records changed in nothing that routing needs */
   constructor(
-    context: Pick<FunctionContext, 'view'>,
+    context: Pick<FunctionContext, 'view' | 'clock'>,
     private readonly site: SiteId,
     known: TableInputs,
     private readonly onNews: (news: TableNews) => void,
   ) {
     this.inputs = known;
+    this.clock = context.clock;
     this.views = {
       spec: context.view(PREFIXES.spec),
       listeners: context.view(PREFIXES.listeners),
@@ -76,7 +78,7 @@ export class TableSource {
   private schedule(): void {
     if (this.scheduled || this.closed) return;
     this.scheduled = true;
-    setImmediate(() => {
+    this.clock.setTimer(0, () => {
       this.scheduled = false;
       if (!this.closed && this.synced) this.merge();
     });
