@@ -1,6 +1,7 @@
 /** The `mitosis` command: its subcommands and how mistakes in calling it are answered. */
 import { Command, CommanderError } from 'commander';
 import { registerApply } from './commands/apply.command.js';
+import { registerCertificates } from './commands/certificates.command.js';
 import { registerControl } from './commands/control.command.js';
 import { registerDecisions } from './commands/decisions.command.js';
 import { registerDiff } from './commands/diff.command.js';
@@ -32,6 +33,7 @@ const COMMANDS = [
   registerKill,
   registerSites,
   registerSnapshot,
+  registerCertificates,
   registerDown,
 ];
 

@@ -69,7 +69,10 @@ export class EndpointPool implements ICallable<Host> {
   #current = 0;
   #closed = false;
 
-  constructor(urls: readonly string[]) {
+  constructor(
+    urls: readonly string[],
+    private readonly credentials: grpc.ChannelCredentials = grpc.credentials.createInsecure(),
+  ) {
     if (urls.length === 0) throw new MitosisError('invalid_input', 'at least one etcd endpoint is needed');
     this.#endpoints = urls.map((url) => ({ url, hosts: new Map() }));
   }
@@ -128,9 +131,7 @@ export class EndpointPool implements ICallable<Host> {
     if (this.#closed) throw new MitosisError('unavailable', 'the store is closed');
     const endpoint = this.#endpoints[this.#current % this.#endpoints.length];
     if (endpoint === undefined) throw new MitosisError('internal', 'no endpoint');
-    const host =
-      endpoint.hosts.get(service) ??
-      new Host(endpoint.url, grpc.credentials.createInsecure(), CHANNEL_OPTIONS);
+    const host = endpoint.hosts.get(service) ?? new Host(endpoint.url, this.credentials, CHANNEL_OPTIONS);
     endpoint.hosts.set(service, host);
     return host;
   }

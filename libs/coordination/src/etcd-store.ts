@@ -1,4 +1,5 @@
 /** The Store over a real etcd cluster. */
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Clock } from './clock.js';
 import { EtcdWire } from './etcd-wire.js';
 import { WireStore } from './wire-store.js';
@@ -6,6 +7,8 @@ import { WireStore } from './wire-store.js';
 export interface EtcdStoreOptions {
   /** Client URLs of the members, such as `http://127.0.0.1:2379`; one is used until it fails. */
   readonly endpoints: readonly string[];
+  /** For `https` endpoints; default: none, for loopback. */
+  readonly credentials?: ChannelCredentials;
   /** `levelPrefix(level)`. */
   readonly prefix: string;
   readonly clock?: Clock;
@@ -14,7 +17,7 @@ export interface EtcdStoreOptions {
 export class EtcdStore extends WireStore {
   constructor(options: EtcdStoreOptions) {
     super({
-      wire: new EtcdWire(options.endpoints),
+      wire: new EtcdWire(options.endpoints, options.credentials),
       prefix: options.prefix,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });

@@ -1,4 +1,5 @@
 /** The Wire to a real etcd: etcd3's low-level clients, none of its elections, leases or watchers (they lose events and overlap). */
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import { MitosisError } from '@mitosis/contracts';
 import { KVClient, LeaseClient, WatchClient } from 'etcd3';
 import type { IRangeRequest, IRequestOp } from 'etcd3';
@@ -29,8 +30,8 @@ export class EtcdWire implements Wire {
   readonly #watch: WatchClient;
   readonly #keepAlive: KeepAliveStream;
 
-  constructor(endpoints: readonly string[]) {
-    this.#pool = new EndpointPool(endpoints);
+  constructor(endpoints: readonly string[], credentials?: ChannelCredentials) {
+    this.#pool = new EndpointPool(endpoints, credentials);
     this.#kv = new KVClient(this.#pool);
     this.#lease = new LeaseClient(this.#pool);
     this.#watch = new WatchClient(this.#pool);

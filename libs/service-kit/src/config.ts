@@ -50,6 +50,11 @@ export interface ServiceConfig {
   readonly logLevel: LogLevel;
   /** State directory of the host. */
   readonly home: string;
+  /**
+   * Directory with this process's certificate (`cert.pem`, `key.pem`, `ca.pem`); empty: no TLS, which is allowed on
+   * loopback only.
+   */
+  readonly tlsDir: string;
   /** Directory of this replica that outlives its restarts; empty: none. */
   readonly data: string;
 }
@@ -112,6 +117,7 @@ const SETTINGS = {
   release: setting('MITOSIS_RELEASE', jsonOrNull(release), 'the JSON of a Release, as the agent sets it'),
   logLevel: setting('MITOSIS_LOG', oneOfOr('info', LOG_LEVELS), `one of ${LOG_LEVELS.join(', ')}`),
   home: setting('MITOSIS_HOME', textOr(join(homedir(), '.mitosis')), "the host's state directory"),
+  tlsDir: setting('MITOSIS_TLS_DIR', textOr(''), 'a directory with cert.pem, key.pem and ca.pem'),
   data: setting('MITOSIS_DATA', textOr(''), 'a directory of this replica that outlives its restarts'),
 };
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../command.js';
 import { CompositionError } from '../composition-error.js';
 import { MitosisError } from '@mitosis/contracts';
+import { parseName } from './certificates.command.js';
 import { countOf } from './decisions.command.js';
 import { parseDuration } from './duration.js';
 import { parseAssignment } from './scale.command.js';
@@ -22,6 +23,19 @@ describe('arguments', () => {
   it.each(['web', 'web=', 'web=-1', 'web=many', '=3'])('refuse %j as an assignment', (text) => {
     expect(() => parseAssignment(text)).toThrow(/component=count/);
   });
+  it('take the name of a process for its certificate', () => {
+    expect(parseName('shop.catalog/router/r-1')).toEqual({
+      level: 'shop.catalog',
+      role: 'router',
+      id: 'r-1',
+    });
+  });
+  it.each(['shop', 'shop/router', 'shop/router/', '../router/r-1', 'shop/a b/c'])(
+    'refuse %j as such a name',
+    (text) => {
+      expect(() => parseName(text)).toThrow(/<level>\/<role>\/<id>/);
+    },
+  );
   it('refuse a limit that is no whole number', () => {
     expect(() => countOf('few', '--limit')).toThrow(/--limit few/);
   });

@@ -18,6 +18,7 @@ import { MitosisError } from '@mitosis/contracts';
 import { Server, Transport, type CustomTransportStrategy } from '@nestjs/microservices';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { toGrpcError } from '../grpc-errors.js';
+import { listenForGrpc, type EdgeGuard } from './guarded-edge.js';
 import type { GrpcService } from '../service.js';
 
 export interface GrpcTransportOptions {
@@ -26,6 +27,8 @@ export interface GrpcTransportOptions {
   readonly port: number;
   /** By the name controllers use in `@GrpcMethod(name)`. */
   readonly services: Readonly<Record<string, GrpcService>>;
+  /** Null: without TLS, for loopback. */
+  readonly guard: EdgeGuard | null;
   /** While false every call of this service is answered UNAVAILABLE: what it needs is not there yet. */
   readonly serves: (service: string) => boolean;
 }
@@ -49,6 +52,7 @@ export class GrpcTransport extends Server implements CustomTransportStrategy {
     'grpc.keepalive_timeout_ms': 5_000,
   });
   private boundPort = 0;
+  private stopListening: () => void = () => undefined;
 
   constructor(private readonly options: GrpcTransportOptions) {
     super();
@@ -63,19 +67,34 @@ export class GrpcTransport extends Server implements CustomTransportStrategy {
     for (const [name, service] of Object.entries(this.options.services)) {
       this.server.addService(service, this.implement(name, service));
     }
+    const bound = this.options.guard === null ? this.bindPlain() : this.bindGuarded(this.options.guard);
+    void settle(bound, callback);
+  }
+
+  private async bindGuarded(guard: EdgeGuard): Promise<void> {
+    const { host, port } = this.options;
+    const listener = await listenForGrpc(this.server, guard, { host, port });
+    this.boundPort = listener.port;
+    this.stopListening = () => listener.close();
+  }
+
+  private bindPlain(): Promise<void> {
     const { host, port } = this.options;
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-      this.boundPort = bound;
-      if (error === null) callback();
-      else
-        callback(
-          new MitosisError('unavailable', `cannot bind ${address}: ${error.message}`, { cause: error }),
-        );
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+        this.boundPort = bound;
+        if (error === null) resolve();
+        else
+          reject(
+            new MitosisError('unavailable', `cannot bind ${address}: ${error.message}`, { cause: error }),
+          );
+      });
     });
   }
 
   async close(): Promise<void> {
+    this.stopListening();
     let bound: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       bound = setTimeout(resolve, SHUTDOWN_MS);
@@ -151,6 +170,16 @@ export class GrpcTransport extends Server implements CustomTransportStrategy {
     return this.transformToObservable<unknown>(await handler(call.request, call.metadata, call));
   }
 }
+
+const settle = async (work: Promise<void>, callback: (error?: unknown) => void): Promise<void> => {
+  let failure: unknown;
+  try {
+    await work;
+  } catch (error) {
+    failure = error;
+  }
+  callback(failure);
+};
 
 /** Errors come mapped from the exception filter; what did not pass it is mapped here. */
 const asStatus = (error: unknown): Error & { code: number; details: string } =>

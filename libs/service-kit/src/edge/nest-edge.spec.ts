@@ -75,6 +75,7 @@ const open = async (process: ProcessState, grpcPort = 0): Promise<Edge> => {
     modules: [{ module: TestController, controllers: [TestController] }],
     grpc: { Monitor: monitor.MonitorService },
     log: new SilentLogger(),
+    identity: null,
   });
   cleanUps.push(() => edge.close());
   return edge;

@@ -5,6 +5,7 @@
 import 'reflect-metadata';
 import type { Server as HttpServer } from 'node:http';
 import { management } from '@mitosis/contracts';
+import { assertGuarded, RefusalLog, type TlsIdentity } from '@mitosis/identity';
 import { Module, type DynamicModule, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -12,6 +13,7 @@ import type { Logger } from '../logger.js';
 import type { GrpcService } from '../service.js';
 import { ErrorFilter } from './error.filter.js';
 import { GrpcTransport } from './grpc-transport.js';
+import { listenForHttp, type EdgeGuard } from './guarded-edge.js';
 import { HttpController } from './http.controller.js';
 import { ManagementController } from './management.controller.js';
 import { PROCESS_STATE, type ProcessState } from './process-state.js';
@@ -24,6 +26,8 @@ export interface EdgeOptions {
   readonly modules: readonly DynamicModule[];
   readonly grpc: Readonly<Record<string, GrpcService>>;
   readonly log: Logger;
+  /** Certificate of this process; null: without TLS, for loopback. */
+  readonly identity: TlsIdentity | null;
 }
 
 export interface Edge {
@@ -46,7 +50,9 @@ class EdgeModule {
 }
 
 export const openEdge = async (options: EdgeOptions): Promise<Edge> => {
-  const { host, state, log } = options;
+  const { host, state, log, identity } = options;
+  assertGuarded(host, identity !== null);
+  const guard = identity === null ? null : guardOf(identity, log);
   const app = await NestFactory.create<NestExpressApplication>(EdgeModule.with(state, options.modules), {
     logger: nestLogger(log),
     abortOnError: false,
@@ -57,21 +63,41 @@ export const openEdge = async (options: EdgeOptions): Promise<Edge> => {
   const transport = new GrpcTransport({
     host,
     port: options.grpcPort,
+    guard,
     services: { Management: management.ManagementService, ...options.grpc },
     // The directory answers at once; a function's own service needs its shell.
     serves: (service) => service === 'Management' || state.serves(),
   });
   app.connectMicroservice({ strategy: transport }, { inheritAppConfig: true });
   await app.startAllMicroservices();
-  await app.listen(options.httpPort, host);
+  const http = await listenHttp(app, guard, { host, port: options.httpPort });
   return {
     grpc: addressOf(host, transport.port),
-    http: addressOf(host, portOf(app.getHttpServer())),
+    http: addressOf(host, http.port),
     close: async () => {
+      http.close();
       app.getHttpServer().closeAllConnections();
       await app.close();
     },
   };
+};
+
+const guardOf = (identity: TlsIdentity, log: Logger): EdgeGuard => ({
+  identity,
+  refusals: new RefusalLog({ tell: (line) => log.warn({ ...line }, 'a client was refused') }),
+});
+
+const listenHttp = async (
+  app: NestExpressApplication,
+  guard: EdgeGuard | null,
+  at: { readonly host: string; readonly port: number },
+): Promise<{ readonly port: number; close(): void }> => {
+  if (guard === null) {
+    await app.listen(at.port, at.host);
+    return { port: portOf(app.getHttpServer()), close: () => undefined };
+  }
+  await app.init();
+  return listenForHttp(app.getHttpServer(), guard, at);
 };
 
 const addressOf = (host: string, port: number): string =>

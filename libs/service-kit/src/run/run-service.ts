@@ -3,11 +3,14 @@
  * 1: failed; 2: a mistake in the environment. Must end within its bound however much of it hangs.
  */
 import { setMaxListeners } from 'node:events';
+import { MitosisError } from '@mitosis/contracts';
+import type { TlsIdentity } from '@mitosis/identity';
 import { readServiceConfig, type ServiceConfig } from '../config.js';
 import type { Logger } from '../logger.js';
 import { createLogger } from '../pino-logger.js';
 import type { ServiceDefinition } from '../service.js';
 import { SettingsError } from '../settings.js';
+import { identityOf } from './process-identity.js';
 import { connectLevel } from './connect-level.js';
 import { startService, type RunningService } from './start-service.js';
 
@@ -26,6 +29,7 @@ export const runService = async (
   onCrash(log);
   // One session's signal reaches every call made under it: more listeners than ten are no leak here.
   setMaxListeners(SIGNAL_LISTENERS);
+  const identity = identityOrExit(config, log);
   let running: Promise<RunningService> | undefined;
   const stop = once(() => {
     const boundMs = STOP_MS + Math.max(0, ...definitions.map(({ stopBoundMs = 0 }) => stopBoundMs));
@@ -42,7 +46,8 @@ export const runService = async (
     config,
     definitions,
     log,
-    connection: connectLevel(config, log),
+    connection: connectLevel(config, log, identity),
+    ...(identity === null ? {} : { identity }),
     ...(ensureAgent === undefined ? {} : { ensureAgent }),
   });
   try {
@@ -86,6 +91,18 @@ const configOrExit = (
     return readServiceConfig({ ...env, MITOSIS_FUNCTIONS: definitions.map(({ name }) => name).join(',') });
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+};
+
+const identityOrExit = (config: ServiceConfig, log: Logger): TlsIdentity | null => {
+  try {
+    return identityOf(config, (error) =>
+      log.warn({ reason: error.message }, 'the certificate could not be read again: the one before stays'),
+    );
+  } catch (error) {
+    if (!(error instanceof MitosisError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return process.exit(2);
   }

@@ -5,11 +5,14 @@
  */
 import { PREFIXES, type FunctionName, type MemberRecord } from '@mitosis/contracts';
 import { systemClock, type Membership, type Store } from '@mitosis/coordination';
+import { peerCredentials, type TlsIdentity } from '@mitosis/identity';
+import { credentials } from '@grpc/grpc-js';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { ServiceConfig } from '../config.js';
 import type { Edge } from '../edge/nest-edge.js';
 import type { FunctionContext } from '../function.js';
 import type { Logger } from '../logger.js';
+import type { CredentialsFor } from '../peers/channels.js';
 import { GrpcPeers } from '../peers/grpc-peers.js';
 import type { GrpcService, ServiceDefinition, ServiceInstance } from '../service.js';
 import { watchAgent } from './agent-watch.js';
@@ -37,6 +40,8 @@ export interface StartOptions {
   readonly definitions: readonly ServiceDefinition[];
   readonly connection: LevelConnection;
   readonly log: Logger;
+  /** Certificate of this process; default: none, for loopback. */
+  readonly identity?: TlsIdentity;
   readonly nowMs?: () => number;
   /** Starts this host's agent when it is gone; without it nobody watches over the agent. */
   readonly ensureAgent?: (signal: AbortSignal) => Promise<void>;
@@ -92,8 +97,12 @@ export const startService = async (options: StartOptions): Promise<RunningServic
       }),
     );
   }
-  const peers = new GrpcPeers({ directory });
-  const edge = await open(config, state, instances, log);
+  const identity = options.identity ?? null;
+  const peers = new GrpcPeers({
+    directory,
+    ...(identity === null ? {} : { credentialsFor: credentialsFor(identity) }),
+  });
+  const edge = await open(config, state, instances, { log, identity });
   const membership = connection.join({
     address: edge.grpc,
     member: memberOf(config, edge, definitions, nowMs()),
@@ -155,11 +164,18 @@ export const startService = async (options: StartOptions): Promise<RunningServic
   };
 };
 
+/** The agent of the own host is reached over a socket that only its user can open. */
+const credentialsFor = (identity: TlsIdentity): CredentialsFor => {
+  const secure = peerCredentials(identity);
+  const plain = credentials.createInsecure();
+  return (address) => (address.startsWith('unix:') ? plain : secure);
+};
+
 const open = async (
   config: ServiceConfig,
   state: ManagedProcess,
   instances: readonly { readonly definition: ServiceDefinition; readonly instance: ServiceInstance }[],
-  log: Logger,
+  { log, identity }: { readonly log: Logger; readonly identity: TlsIdentity | null },
 ): Promise<Edge> => {
   // Loaded here and not at the top: the store connects while Nest loads, and tools import the kit without it.
   const { openEdge } = await import('../edge/nest-edge.js');
@@ -173,6 +189,7 @@ const open = async (
     modules: instances.map(({ instance }) => instance.module),
     grpc,
     log,
+    identity,
   });
 };
 

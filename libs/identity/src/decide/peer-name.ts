@@ -1,0 +1,52 @@
+/**
+ * Who a certificate says its holder is: `mitosis://<level>/<role>/<id>`, the one URI among its subject alternative names.
+ * Anything else in a certificate (its common name, its addresses) says nothing about who may do what.
+ */
+
+/** `agent` is a host's agent, `operator` a person's command line; the others are processes of the level. */
+export const ROLES = [
+  'manager',
+  'router',
+  'monitor',
+  'health',
+  'autoscaler',
+  'composer',
+  'placer',
+  'etcd',
+  'agent',
+  'operator',
+] as const;
+export type StandardRole = (typeof ROLES)[number];
+
+export interface PeerName {
+  /** For an agent and an operator the root of all levels they may touch. */
+  readonly level: string;
+  /** A `StandardRole`, or the name of an added service. */
+  readonly role: string;
+  readonly id: string;
+}
+
+const PART = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/u;
+const URI = /^mitosis:\/\/([^/]+)\/([^/]+)\/([^/]+)$/u;
+
+export const isNamePart = (text: string): boolean => PART.test(text) && !text.includes('..');
+
+export const peerUri = ({ level, role, id }: PeerName): string => `mitosis://${level}/${role}/${id}`;
+
+export const parsePeerUri = (uri: string): PeerName | undefined => {
+  const [, level = '', role = '', id = ''] = URI.exec(uri) ?? [];
+  return [level, role, id].every(isNamePart) ? { level, role, id } : undefined;
+};
+
+/**
+ * From subject alternative names as Node prints them (`URI:mitosis://shop/manager/m-1, IP Address:127.0.0.1`); undefined
+ * unless exactly one of them is a name of ours.
+ */
+export const peerNameOf = (subjectAltName: string | undefined): PeerName | undefined => {
+  const uris = (subjectAltName ?? '')
+    .split(', ')
+    .filter((entry) => entry.startsWith('URI:mitosis:'))
+    .map((entry) => entry.slice('URI:'.length));
+  const [only] = uris;
+  return uris.length === 1 && only !== undefined ? parsePeerUri(only) : undefined;
+};
