@@ -15,4 +15,5 @@ export * as health from './generated/mitosis/v1/health.js';
 export * as management from './generated/mitosis/v1/management.js';
 export * as monitor from './generated/mitosis/v1/monitor.js';
 export * as placer from './generated/mitosis/v1/placer.js';
+export * as policy from './generated/mitosis/v1/policy.js';
 export * as router from './generated/mitosis/v1/router.js';

@@ -121,6 +121,8 @@ export interface Scale {
   readonly max: number;
   /** Count at birth, within min..max. */
   readonly initial: number;
+  /** With min 0: no request for this long takes the last instance; absent: five minutes. */
+  readonly idleMs?: number;
 }
 
 export type ScalingPolicy =
@@ -142,7 +144,36 @@ export type ScalingPolicy =
   | {
       readonly kind: 'threshold';
       readonly rules: readonly ThresholdRule[];
+    }
+  | {
+      /** Counts by the calendar; the minimum outside of every window. */
+      readonly kind: 'schedule';
+      /** IANA name. */
+      readonly timezone: string;
+      readonly windows: readonly ScheduleWindow[];
+    }
+  | {
+      /** Asks a gRPC service (`ExternalPolicy`) of the user's own. */
+      readonly kind: 'external';
+      /** host:port */
+      readonly address: string;
+      /** Handed over as they are. */
+      readonly options: Readonly<Record<string, string>>;
+    }
+  | {
+      /** Several at once: the one that wants most instances wins. */
+      readonly kind: 'combine';
+      readonly policies: readonly SinglePolicy[];
     };
+
+export type SinglePolicy = Exclude<ScalingPolicy, { readonly kind: 'combine' }>;
+
+/** In force from each match of `start` until the next match of `end`; both are cron patterns of five fields. */
+export interface ScheduleWindow {
+  readonly start: string;
+  readonly end: string;
+  readonly count: number;
+}
 
 /** `cpu`: cores used per instance · `rps`: requests/s per instance · `concurrency`: in-flight per instance · `p95`: ms · `errors`: 0..1 */
 export type ScalingMetric = 'cpu' | 'memory' | 'rps' | 'concurrency' | 'p95' | 'errors';

@@ -185,6 +185,34 @@ const BROKEN: readonly (readonly [string, string, readonly string[]])[] = [
     ['compose.yaml:1:70 services.a.x-mitosis.policy: "5" is no value for p95 → write one such as 200ms'],
   ],
   [
+    'a cron pattern that is none',
+    'services: { a: { command: x, x-mitosis: { scale: { max: 3 }, policy: { kind: schedule, windows: [{ start: "0 25 * * *", end: "0 9 * * *", count: 2 }] } } } }',
+    [
+      'compose.yaml:1:107 services.a.x-mitosis.policy.windows[0].start: "0 25 * * *" is not a cron pattern of five fields such as "0 8 * * 1-5" → write a cron pattern of five fields such as "0 8 * * 1-5"',
+    ],
+  ],
+  [
+    'a schedule without windows in a list of policies',
+    'services: { a: { command: x, x-mitosis: { scale: { max: 3 }, policy: [target, { kind: schedule }] } } }',
+    [
+      'compose.yaml:1:70 services.a.x-mitosis.policy: policy schedule needs windows → add windows: [{ start: "0 8 * * 1-5", end: "0 18 * * 1-5", count: 4 }]',
+    ],
+  ],
+  [
+    'an external policy without an address',
+    'services: { a: { command: x, x-mitosis: { scale: { max: 3 }, policy: external } } }',
+    [
+      'compose.yaml:1:70 services.a.x-mitosis.policy: policy external needs the address of its gRPC service → add address: 127.0.0.1:9100',
+    ],
+  ],
+  [
+    'an idle time for what never goes to zero',
+    'services: { a: { command: x, x-mitosis: { scale: { min: 1, max: 3, idle: 1m } } } }',
+    [
+      'compose.yaml:1:50 services.a.x-mitosis.scale: idle says when the last instance goes, and min is 1 → write min: 0, or remove idle',
+    ],
+  ],
+  [
     'one port published twice',
     `
     services:

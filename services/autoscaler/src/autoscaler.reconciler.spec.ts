@@ -1,4 +1,12 @@
-import { KEYS, monitor, PREFIXES, type SpecRecord, type TargetRecord } from '@mitosis/contracts';
+import {
+  KEYS,
+  MitosisError,
+  monitor,
+  PREFIXES,
+  type policy,
+  type SpecRecord,
+  type TargetRecord,
+} from '@mitosis/contracts';
 import { ShellHarness } from '@mitosis/service-kit/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AutoscalerReconciler } from './autoscaler.reconciler.js';
@@ -90,6 +98,43 @@ describe(AutoscalerReconciler.name, () => {
     expect(Object.keys(decision?.inputs ?? {})).toEqual(
       expect.arrayContaining(['rate', 'inFlight', 'serviceMs', 'predicted', 'ready', 'capacityPerInstance']),
     );
+  });
+
+  it('asks an external policy with what it observed, follows its answer, and keeps the count when it falls silent', async () => {
+    const asked: policy.PolicyObservation[] = [];
+    harness.peers.answer('policy', 'recommend', (request, address) => {
+      expect(address).toBe('127.0.0.1:9100');
+      asked.push(request);
+      return { count: 7, reason: 'the oracle says so', predictedMs: 0, predictedPercentile: 0 };
+    });
+    const external = aComponent('web', {
+      policy: { kind: 'external', address: '127.0.0.1:9100', options: { mood: 'bold' } },
+    });
+    await harness.put(KEYS.spec, specOf({ typeGraph: aTypeGraph([external]) }));
+    await harness.put(KEYS.endpoints('web'), endpoints(2));
+    await second(30);
+    await second(30);
+    await second(30);
+    expect(await target()).toMatchObject({ count: 7, reason: '127.0.0.1:9100: the oracle says so' });
+    expect(asked[0]).toMatchObject({
+      component: 'web',
+      count: 2,
+      min: 1,
+      max: 10,
+      ready: 2,
+      requestsKnown: true,
+      usageKnown: false,
+      last10: { rate: 30 },
+      options: { mood: 'bold' },
+    });
+    harness.peers.answer('policy', 'recommend', () => {
+      throw new MitosisError('unavailable', 'gone');
+    });
+    for (let i = 0; i < 15; i += 1) await second(30);
+    expect((await target())?.count).toBe(7);
+    expect(shell.describe()).toMatchObject({
+      components: [{ reason: expect.stringContaining('has been silent for') }],
+    });
   });
 
   it('keeps the target while the monitor is silent', async () => {

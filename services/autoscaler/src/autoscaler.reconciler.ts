@@ -21,6 +21,7 @@ import {
   type PassResult,
 } from '@mitosis/service-kit';
 import { ChildObjectives } from './adapters/child-objectives.js';
+import { ExternalPolicies } from './adapters/external-policies.js';
 import { LevelStateViews } from './adapters/level-state.js';
 import { metricsOfSnapshot } from './adapters/snapshot.js';
 import type { AutoscalerConfig } from './autoscaler.config.js';
@@ -50,6 +51,7 @@ interface Observed {
   readonly views: LevelStateViews;
   readonly feed: MonitorFeed;
   readonly childObjectives: ChildObjectives;
+  readonly external: ExternalPolicies;
   readonly targetGauge: Gauge;
 }
 
@@ -87,7 +89,8 @@ export class AutoscalerReconciler implements FunctionShell {
       registers: [context.metrics],
     });
     const childObjectives = new ChildObjectives(context.peers);
-    this.observed = { context, views, feed, childObjectives, targetGauge };
+    const external = new ExternalPolicies(context);
+    this.observed = { context, views, feed, childObjectives, external, targetGauge };
     this.endViews = views.onDemandChange(nudge);
     feed.start();
   }
@@ -177,13 +180,17 @@ export class AutoscalerReconciler implements FunctionShell {
 
   /** One step of all policies; without metrics when the monitor is silent. */
   private observe(fresh: boolean): Taken | undefined {
-    const { views, feed, context } = this.here();
+    const { views, feed, context, external } = this.here();
     const spec = views.specRecord();
     if (spec === undefined || !views.synced) return undefined;
     const snapshot = fresh ? feed.latest() : null;
     const nowMs = context.nowMs();
-    const input = views.input(nowMs, spec.record, snapshot && metricsOfSnapshot(snapshot));
+    const input = {
+      ...views.input(nowMs, spec.record, snapshot && metricsOfSnapshot(snapshot)),
+      external: external.latest(),
+    };
     const step = stepLevel(this.state, input, this.config);
+    external.ask(step.advice);
     this.state = step.state;
     this.taken = { step, input, atMs: nowMs };
     return this.taken;

@@ -6,6 +6,8 @@ import type { HeldSocket } from './data-path/listeners.js';
 export interface RouterConfig {
   /** Longest wait for an endpoint, also between retries of a failed attempt. */
   readonly holdMaxMs: number;
+  /** The same for a component that may have no instance at all: its start is waited for. */
+  readonly zeroHoldMaxMs: number;
   /** Requests of one route that may wait at once. */
   readonly holdQueueMax: number;
   /** Longest wait for the head of an answer. */
@@ -27,6 +29,7 @@ export interface RouterConfig {
 
 export const ROUTER_DEFAULTS: RouterConfig = {
   holdMaxMs: 5_000,
+  zeroHoldMaxMs: 60_000,
   holdQueueMax: 512,
   answerTimeoutMs: 30_000,
   connectTimeoutMs: 2_000,
@@ -45,6 +48,11 @@ const duration = (fallback: number, max: number) => wholeNumberOr(fallback, 1, m
 
 const SETTINGS = {
   holdMaxMs: setting('MITOSIS_ROUTER_HOLD_MS', duration(D.holdMaxMs, MINUTE_MS), 'milliseconds up to 60000'),
+  zeroHoldMaxMs: setting(
+    'MITOSIS_ROUTER_ZERO_HOLD_MS',
+    duration(D.zeroHoldMaxMs, 10 * MINUTE_MS),
+    'milliseconds up to 600000',
+  ),
   holdQueueMax: setting(
     'MITOSIS_ROUTER_HOLD_QUEUE',
     wholeNumberOr(D.holdQueueMax, 0, 100_000),

@@ -1,7 +1,13 @@
 /** `x-mitosis.policy` → scaling policy. */
-import type { ScalingMetric, ScalingPolicy, ThresholdRule } from '@mitosis/contracts';
-import { METRICS } from '../shape/mitosis-shape.js';
-import { child, itemsOf, type Node, textOf } from '../source/node.js';
+import type {
+  ScalingMetric,
+  ScalingPolicy,
+  ScheduleWindow,
+  SinglePolicy,
+  ThresholdRule,
+} from '@mitosis/contracts';
+import { METRICS, POLICY_KINDS } from '../shape/mitosis-shape.js';
+import { child, entriesOf, itemsOf, type Node, numberOf, textOf } from '../source/node.js';
 import { byteSize } from '../values/bytes.js';
 import { durationMs } from '../values/duration.js';
 import { ratio } from '../values/ratio.js';
@@ -49,28 +55,39 @@ const SETTINGS = {
   slo: ['hold'],
   target: ['metric', 'value', 'tolerance', 'down_window'],
   threshold: ['rules'],
+  schedule: ['timezone', 'windows'],
+  external: ['address', 'options'],
   fixed: [],
-} as const satisfies Record<ScalingPolicy['kind'], readonly string[]>;
+} as const satisfies Record<SinglePolicy['kind'], readonly string[]>;
 
 /** Undefined when nothing is said. */
 export const policyOf = (service: Service, building: Building): ScalingPolicy | undefined => {
   const node = child(extensionOf(service), 'policy');
-  const kind = kindOf(node?.kind === 'scalar' ? node.text : textOf(node, 'kind'));
-  if (node === undefined || kind === undefined) return undefined;
+  if (node?.kind !== 'seq') return node && singleOf(node, service, building);
+  const policies = node.items.flatMap((item) => singleOf(item, service, building) ?? []);
+  if (policies.length === 0)
+    complain(building, service, KEYS, 'there is no policy in the list', 'name one, such as slo');
+  return { kind: 'combine', policies };
+};
+
+const singleOf = (node: Node, service: Service, building: Building): SinglePolicy | undefined => {
+  const kind = POLICY_KINDS.find(
+    (name) => name === (node.kind === 'scalar' ? node.text : textOf(node, 'kind')),
+  );
+  if (kind === undefined) return undefined;
   rejectForeignSettings(node, kind, service, building);
   if (kind === 'fixed') return { kind };
   if (kind === 'slo') return { kind, holdMs: durationMs(textOf(node, 'hold') ?? '') ?? 0 };
   if (kind === 'target') return targetOf(node, service, building);
+  if (kind === 'schedule') return scheduleOf(node, service, building);
+  if (kind === 'external') return externalOf(node, service, building);
   const rules = itemsOf(node, 'rules').flatMap((rule) => ruleOf(rule, service, building) ?? []);
   return { kind, rules: rules.length === 0 ? defaultRules : rules };
 };
 
-const kindOf = (text: string | undefined): ScalingPolicy['kind'] | undefined =>
-  text === 'slo' || text === 'target' || text === 'threshold' || text === 'fixed' ? text : undefined;
-
 const rejectForeignSettings = (
   node: Node,
-  kind: ScalingPolicy['kind'],
+  kind: SinglePolicy['kind'],
   service: Service,
   { problems }: Building,
 ): void => {
@@ -86,7 +103,38 @@ const rejectForeignSettings = (
       );
 };
 
-const targetOf = (node: Node, service: Service, building: Building): ScalingPolicy => {
+const scheduleOf = (node: Node, service: Service, building: Building): SinglePolicy => {
+  const windows = itemsOf(node, 'windows').map((window): ScheduleWindow => ({
+    start: textOf(window, 'start') ?? '',
+    end: textOf(window, 'end') ?? '',
+    count: numberOf(window, 'count') ?? 0,
+  }));
+  if (windows.length === 0)
+    complain(
+      building,
+      service,
+      KEYS,
+      'policy schedule needs windows',
+      'add windows: [{ start: "0 8 * * 1-5", end: "0 18 * * 1-5", count: 4 }]',
+    );
+  return { kind: 'schedule', timezone: textOf(node, 'timezone') ?? 'UTC', windows };
+};
+
+const externalOf = (node: Node, service: Service, building: Building): SinglePolicy => {
+  const address = textOf(node, 'address') ?? '';
+  if (address === '')
+    complain(
+      building,
+      service,
+      KEYS,
+      'policy external needs the address of its gRPC service',
+      'add address: 127.0.0.1:9100',
+    );
+  const options = entriesOf(node, 'options').map(([key, value]) => [key, textOf(value) ?? ''] as const);
+  return { kind: 'external', address, options: Object.fromEntries(options) };
+};
+
+const targetOf = (node: Node, service: Service, building: Building): SinglePolicy => {
   const metric = metricOf(node);
   const said = textOf(node, 'value');
   if (said === undefined && metric !== 'cpu')

@@ -1,6 +1,7 @@
 /** How many instances there may be, and by which policy the number is chosen. */
 import type { Objective, Scale, ScalingPolicy } from '@mitosis/contracts';
-import { child, numberOf } from '../source/node.js';
+import { child, numberOf, textOf } from '../source/node.js';
+import { durationMs } from '../values/duration.js';
 import { hasLatency } from './objective.js';
 import { defaultTarget, policyOf } from './policy.js';
 import { type Building, complain, extensionOf, type Service } from './service.js';
@@ -46,7 +47,22 @@ const within = (
       `${said} instances at birth (deploy.replicas) are outside of ${min}..${max}`,
       `write deploy.replicas: ${Math.min(max, Math.max(min, said))}, or widen the scale`,
     );
-  return { min, max, initial: Math.min(max, Math.max(min, said ?? min)) };
+  return { min, max, initial: Math.min(max, Math.max(min, said ?? min)), ...idleOf(service, min, building) };
+};
+
+/** Only what may go to zero has a time after which it does. */
+const idleOf = (service: Service, min: number, building: Building): Pick<Scale, 'idleMs'> => {
+  const idleMs = durationMs(textOf(extensionOf(service), 'scale', 'idle') ?? '');
+  if (idleMs === undefined) return {};
+  if (min > 0)
+    complain(
+      building,
+      service,
+      ['x-mitosis', 'scale'],
+      `idle says when the last instance goes, and min is ${min}`,
+      'write min: 0, or remove idle',
+    );
+  return { idleMs };
 };
 
 const onceOnly = (service: Service, said: number | undefined, building: Building): Scale => {
@@ -74,7 +90,9 @@ export const scalingPolicyOf = (
     if (scale.min === scale.max) return { kind: 'fixed' };
     return latency ? { kind: 'slo', holdMs: 0 } : defaultTarget;
   }
-  if (said.kind === 'slo' && !latency)
+  const usesSlo =
+    said.kind === 'combine' ? said.policies.some(({ kind }) => kind === 'slo') : said.kind === 'slo';
+  if (usesSlo && !latency)
     complain(
       building,
       service,

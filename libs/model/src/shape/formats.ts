@@ -2,6 +2,7 @@
 import { byteSize, BYTES_PATTERN } from '../values/bytes.js';
 import { durationMs, DURATION_PATTERN } from '../values/duration.js';
 import { ratio, RATIO_PATTERN } from '../values/ratio.js';
+import { isCronPattern, isTimezone } from '../values/calendar.js';
 import { MONEY_PATTERN, THROUGHPUT_PATTERN } from '../values/rate.js';
 import { formatted } from './shape.js';
 
@@ -33,5 +34,16 @@ export const positiveCount = formatted('a whole number, 1 or more', '^0*[1-9]\\d
 export const amount = formatted('a number, 0 or more', '^(\\d+(\\.\\d*)?|\\.\\d+)$');
 export const portNumber = formatted('a port from 1 to 65535', '^\\d{1,5}$', (text) => isPort(Number(text)));
 export const fileMode = formatted('an octal file mode such as "0440"', '^(0o[0-7]+|\\d+)$');
+
+export const cron = formatted(
+  'a cron pattern of five fields such as "0 8 * * 1-5"',
+  '^\\s*\\S+(\\s+\\S+){4}\\s*$',
+  isCronPattern,
+);
+export const timezone = formatted(
+  'a time zone such as Europe/Zurich or UTC',
+  '^[A-Za-z0-9_+/-]+$',
+  isTimezone,
+);
 
 export const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;

@@ -1,6 +1,28 @@
 /** `x-mitosis`, of a composition and of a component: all that Mitosis adds to the Compose Specification. */
-import { amount, bytes, count, duration, money, positiveCount, share, throughput } from './formats.js';
-import { either, flag, formatted, list, mapOf, numberOrText, oneOfTexts, text, withAbout } from './shape.js';
+import {
+  amount,
+  bytes,
+  count,
+  cron,
+  duration,
+  money,
+  positiveCount,
+  share,
+  throughput,
+  timezone,
+} from './formats.js';
+import {
+  anyScalar,
+  either,
+  flag,
+  formatted,
+  list,
+  mapOf,
+  numberOrText,
+  oneOfTexts,
+  text,
+  withAbout,
+} from './shape.js';
 
 export const PERCENTILES: Readonly<Record<string, number>> = {
   p50: 50,
@@ -10,7 +32,7 @@ export const PERCENTILES: Readonly<Record<string, number>> = {
   'p99.9': 99.9,
 };
 export const METRICS = ['cpu', 'memory', 'rps', 'concurrency', 'p95', 'errors'] as const;
-export const POLICY_KINDS = ['slo', 'target', 'threshold', 'fixed'] as const;
+export const POLICY_KINDS = ['slo', 'target', 'threshold', 'schedule', 'external', 'fixed'] as const;
 
 export const objective = mapOf(
   {
@@ -39,20 +61,33 @@ const rule = mapOf(
   { required: ['metric', 'change'] },
 );
 
+const scheduleWindow = mapOf(
+  { start: cron, end: cron, count },
+  { required: ['start', 'end', 'count'], about: 'A count from each match of start until the next of end.' },
+);
+
+const policyName = oneOfTexts(...POLICY_KINDS);
+const policyMap = mapOf(
+  {
+    kind: policyName,
+    hold: duration,
+    metric: oneOfTexts(...METRICS),
+    value: metricValue,
+    tolerance: share,
+    down_window: duration,
+    rules: list(rule),
+    timezone,
+    windows: list(scheduleWindow),
+    address: formatted('host:port', '^[^\\s/]+:[0-9]+$'),
+    options: mapOf({}, { others: anyScalar }),
+  },
+  { required: ['kind'] },
+);
+
 const policy = either(
-  oneOfTexts(...POLICY_KINDS),
-  mapOf(
-    {
-      kind: oneOfTexts(...POLICY_KINDS),
-      hold: duration,
-      metric: oneOfTexts(...METRICS),
-      value: metricValue,
-      tolerance: share,
-      down_window: duration,
-      rules: list(rule),
-    },
-    { required: ['kind'] },
-  ),
+  policyName,
+  policyMap,
+  list(either(policyName, policyMap), 'Several: the one that wants most instances wins.'),
 );
 
 const alternative = mapOf(
@@ -62,7 +97,10 @@ const alternative = mapOf(
 
 export const componentExtension = mapOf(
   {
-    scale: withAbout(mapOf({ min: count, max: count }), 'Bounds within which the autoscaler chooses.'),
+    scale: withAbout(
+      mapOf({ min: count, max: count, idle: duration }),
+      'Bounds within which the autoscaler chooses.',
+    ),
     policy: withAbout(policy, 'How the number of instances is chosen.'),
     objective,
     composition: withAbout(text, 'Path of a composition file: this component is a child level.'),

@@ -18,6 +18,7 @@ import {
   MitosisError,
   monitor,
   placer,
+  policy,
   router,
 } from '@mitosis/contracts';
 import CircuitBreaker from 'opossum';
@@ -33,6 +34,7 @@ const CLIENTS = {
   management: management.ManagementClient,
   monitor: monitor.MonitorClient,
   placer: placer.PlacerClient,
+  policy: policy.ExternalPolicyClient,
   router: router.RouterClient,
 } as const;
 

@@ -12,6 +12,7 @@ import type {
   MemberRecord,
   monitor,
   placer,
+  policy,
   router,
 } from '@mitosis/contracts';
 import type {
@@ -32,6 +33,8 @@ export interface Clients {
   readonly management: management.ManagementClient;
   readonly monitor: monitor.MonitorClient;
   readonly placer: placer.PlacerClient;
+  /** A scaling policy of the user's own, outside of every level. */
+  readonly policy: policy.ExternalPolicyClient;
   readonly router: router.RouterClient;
 }
 export type ServiceName = keyof Clients;

@@ -11,7 +11,7 @@ import type {
   TargetRecord,
   TypeGraph,
 } from '@mitosis/contracts';
-import type { RequestMetrics, ResourceMetrics } from './observation.js';
+import type { ExternalAnswer, RequestMetrics, ResourceMetrics } from './observation.js';
 
 export interface ComponentMetrics {
   readonly requests: RequestMetrics;
@@ -30,6 +30,8 @@ export interface LevelInput {
   readonly endpoints: ReadonlyMap<string, EndpointsRecord>;
   /** By component; null: the monitor is silent or its data is stale. */
   readonly metrics: ReadonlyMap<string, ComponentMetrics> | null;
+  /** Answers of external policies, by component and address; absent where nobody asks any. */
+  readonly external?: ReadonlyMap<string, Readonly<Record<string, ExternalAnswer>>>;
 }
 
 /** Components the autoscaler sets a target for. */

@@ -77,7 +77,7 @@ describe('level step', () => {
     expect(first.state.components.web?.kind).toBe('slo');
     const typeGraph = aTypeGraph([aComponent('web', { policy: { kind: 'fixed' } })]);
     const second = stepLevel(first.state, inputOf({ typeGraph }), settings);
-    expect(second.state.components.web).toEqual({ kind: 'fixed', policy: {} });
+    expect(second.state.components.web).toEqual({ kind: 'fixed', policy: {}, activeAtMs: 0 });
   });
 
   it('gives a child level its share', () => {

@@ -4,6 +4,7 @@
  */
 import type { Component, InstanceRecord, Objective } from '@mitosis/contracts';
 import { pluginFor } from '../plugins/index.js';
+import { activate } from './activation.js';
 import { downstreamOf } from './downstream.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
@@ -14,6 +15,8 @@ export type ComponentState = {
   /** Policy kind `policy` belongs to. */
   readonly kind: string;
   readonly policy: PolicyState;
+  /** When a request was last seen, for components that may go to zero. */
+  readonly activeAtMs: number;
 };
 
 export type LevelState = {
@@ -112,6 +115,7 @@ const observe = (
     requests: metrics?.requests ?? null,
     usage: metrics?.usage ?? null,
     downstream: input.metrics === null ? null : downstreamOf(input.typeGraph, input.metrics, component),
+    external: input.external?.get(name) ?? {},
   });
 };
 
@@ -174,8 +178,13 @@ export const stepLevel = (state: LevelState, input: LevelInput, settings: Policy
     const observation = observe(input, ready, own, component, objectives.get(name) ?? null);
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
-    components[name] = { kind: component.policy.kind, policy: after };
-    return { component, observation, recommendation };
+    const activation = activate(before?.activeAtMs ?? 0, observation, recommendation);
+    components[name] = {
+      kind: component.policy.kind,
+      policy: after,
+      activeAtMs: activation.activeAtMs,
+    };
+    return { component, observation, recommendation: activation.recommendation };
   });
   return { state: { components, ready, calmMs }, advice, objectives };
 };

@@ -57,6 +57,7 @@ export const anObservation = (overrides: Partial<ComponentObservation> = {}): Co
   requests: someRequests(aWindow()),
   usage: null,
   downstream: null,
+  external: {},
   ...overrides,
 });
 
@@ -129,7 +130,24 @@ export const aTypeGraph = (
 /** One of each kind, with options a composition could have. */
 export const POLICY_EXAMPLES: { readonly [K in ScalingPolicy['kind']]: Extract<ScalingPolicy, { kind: K }> } =
   {
+    combine: {
+      kind: 'combine',
+      policies: [
+        { kind: 'target', metric: 'rps', value: 10, tolerance: 0.1, downWindowMs: 60_000 },
+        {
+          kind: 'schedule',
+          timezone: 'Europe/Zurich',
+          windows: [{ start: '0 8 * * *', end: '0 18 * * *', count: 3 }],
+        },
+      ],
+    },
+    external: { kind: 'external', address: '127.0.0.1:9100', options: {} },
     fixed: { kind: 'fixed' },
+    schedule: {
+      kind: 'schedule',
+      timezone: 'Europe/Zurich',
+      windows: [{ start: '0 8 * * 1-5', end: '0 18 * * 1-5', count: 4 }],
+    },
     slo: { kind: 'slo', holdMs: 20_000 },
     target: { kind: 'target', metric: 'rps', value: 10, tolerance: 0.1, downWindowMs: 60_000 },
     threshold: {

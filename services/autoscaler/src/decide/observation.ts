@@ -45,6 +45,15 @@ export interface Downstream {
   readonly inFlight: number;
 }
 
+/** The last answer of an external policy. */
+export interface ExternalAnswer {
+  readonly count: number;
+  readonly reason: string;
+  readonly predicted: { readonly percentile: number; readonly ms: number } | null;
+  /** When it came. */
+  readonly atMs: number;
+}
+
 export interface ComponentObservation {
   readonly component: ComponentName;
   readonly nowMs: number;
@@ -70,6 +79,8 @@ export interface ComponentObservation {
   readonly usage: ResourceMetrics | null;
   /** null: it has no dependency, or nothing is known about them. */
   readonly downstream: Downstream | null;
+  /** By address; without those that never answered. */
+  readonly external: Readonly<Record<string, ExternalAnswer>>;
 }
 
 /** Above this no measurement of one component is believed: a router of ours serves some ten thousand requests a second. */

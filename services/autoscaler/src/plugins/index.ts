@@ -4,12 +4,23 @@
  */
 import type { ScalingPolicy } from '@mitosis/contracts';
 import type { ScalingPolicyPlugin } from '../decide/policy.js';
+import { combineOf } from './combine.policy.js';
+import { external } from './external.policy.js';
 import { fixed } from './fixed.policy.js';
+import { schedule } from './schedule.policy.js';
 import { slo } from './slo.policy.js';
 import { target } from './target.policy.js';
 import { threshold } from './threshold.policy.js';
 
-export const POLICIES = { fixed, slo, target, threshold } as const satisfies {
+export const POLICIES = {
+  combine: combineOf((policy) => pluginFor(policy)),
+  external,
+  fixed,
+  schedule,
+  slo,
+  target,
+  threshold,
+} as const satisfies {
   readonly [K in ScalingPolicy['kind']]: ScalingPolicyPlugin<Extract<ScalingPolicy, { kind: K }>>;
 };
 

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { component, spec } from '../decide/table.testing.js';
 import type { RouterConfig } from '../router.config.js';
 import { ask, at, closeServer, freePort, openBench, until, type Bench } from './data-path.testing.js';
 
@@ -125,6 +126,23 @@ describe('an HTTP route', () => {
     const reasons = answers.map(({ body }) => (JSON.parse(body) as { reason: string }).reason).sort();
     expect(reasons).toEqual(['no endpoint', 'too many requests wait for an endpoint']);
     expect(counters()).toMatchObject({ requests: 2, errors: 2, rejected: 2 });
+  });
+
+  it('holds a request longer for a component that may have no instance yet', async () => {
+    await open({ holdMaxMs: 20, zeroHoldMaxMs: 10_000 });
+    bench.apply({
+      spec: spec('web', [{ ...component('web'), scale: { min: 0, max: 3, initial: 0 } }]),
+      endpoints: { web: [] },
+    });
+    let settled = false;
+    const answer = ask(bench.port).finally(() => (settled = true));
+    await until(() => [...bench.path.routes].some(({ queued }) => queued === 1), 'a held request');
+    // Ten times as long as one of a component with a minimum would be held.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(settled).toBe(false);
+    const target = await bench.target((_req, res) => void res.end('awake'));
+    bench.apply({ endpoints: { web: [at('web-a', target.port)] } });
+    expect((await answer).body).toBe('awake');
   });
 
   it('asks the only endpoint again when it refused and came back', async () => {

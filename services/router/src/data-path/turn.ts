@@ -1,7 +1,7 @@
 /**
  * The tries of one request or connection, whatever its protocol: picks a lane, waits for one where there is none, goes on
- * to another after a failure. The one place that holds, retries and gives up; never later than `holdMaxMs` after the
- * first wait or failure.
+ * to another after a failure. The one place that holds, retries and gives up; never later than `holdMaxMs` (from
+ * zero: `zeroHoldMaxMs`) after the first wait or failure.
  */
 import { decideRetry, retryPauseMs, type AttemptFailure } from '../decide/retry.js';
 import type { Lane } from './live-target.js';
@@ -59,7 +59,7 @@ export class Turn {
       bodyReplayable: this.owner.bodyReplayable(),
       retries: this.retries,
       waitedMs: this.waitedMs(),
-      waitMaxMs: this.context.config.holdMaxMs,
+      waitMaxMs: this.waitMaxMs(),
     });
     switch (decision.kind) {
       case 'again':
@@ -110,6 +110,12 @@ export class Turn {
     if (!this.leave) this.owner.giveUp('too many requests wait for an endpoint', this.lastFailure);
   }
 
+  /** Only the first attempt waits for a start: where one was made, there is an instance. */
+  private waitMaxMs(): number {
+    const { holdMaxMs, zeroHoldMaxMs } = this.context.config;
+    return this.route.route.fromZero && this.attempts === 0 ? zeroHoldMaxMs : holdMaxMs;
+  }
+
   private waitedMs(): number {
     const now = this.context.monotonicMs();
     if (this.waitingSince === 0) this.waitingSince = now;
@@ -117,6 +123,6 @@ export class Turn {
   }
 
   private patienceMs(): number {
-    return this.context.config.holdMaxMs - this.waitedMs();
+    return this.waitMaxMs() - this.waitedMs();
   }
 }

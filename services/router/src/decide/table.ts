@@ -31,6 +31,8 @@ export interface ObservedRecords {
 export interface RoutedComponent {
   readonly kind: ComponentKind;
   readonly ports: readonly { readonly name: string; readonly protocol: 'http' | 'tcp' }[];
+  /** It may have no instance, and gets one when requests wait. Absent in tables stored before there was this. */
+  readonly fromZero?: boolean;
 }
 
 /** The records reduced to what routing needs, by component. This is what the last good table is stored as. */
@@ -56,6 +58,8 @@ export interface Route {
   readonly component: string;
   readonly port: string;
   readonly protocol: 'http' | 'tcp';
+  /** Requests wait longer: for a first instance to start. */
+  readonly fromZero: boolean;
   /** One for a component of its own; one per alternative (and what that leads to) for a binding. */
   readonly choices: readonly Choice[];
 }
@@ -143,6 +147,7 @@ const routedComponents = (spec: SpecRecord): Record<string, RoutedComponent> =>
 const routed = (component: Component): RoutedComponent => ({
   kind: component.kind,
   ports: component.ports.map(({ name, protocol }) => ({ name, protocol })),
+  fromZero: component.kind === 'service' && component.scale.min === 0,
 });
 
 const pick = <T>(
@@ -163,6 +168,7 @@ export const buildTable = (inputs: TableInputs): Table => {
       component,
       port,
       protocol,
+      fromZero: inputs.components[component]?.fromZero ?? false,
       choices: choicesOf(inputs, component, port, []),
     };
   return {
