@@ -2,14 +2,14 @@
  * One step of all policies of a level on one observation of it. Every replica takes the same steps, so that the state of
  * a follower is that of the leader; only the leader acts on the result. Must stay pure: `mitosis simulate` runs it too.
  */
-import type { Component, InstanceRecord, Objective } from '@mitosis/contracts';
+import type { Component, InstanceRecord, Objective, ScalingPolicy } from '@mitosis/contracts';
 import { pluginFor } from '../plugins/index.js';
 import { activate } from './activation.js';
 import { downstreamOf } from './downstream.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
 import { withoutAbsurdities, type ComponentObservation, type RequestWindow } from './observation.js';
-import type { PolicySettings, PolicyState, Recommendation } from './policy.js';
+import type { PolicySettings, PolicyState, Recommendation, ScalingPolicyPlugin } from './policy.js';
 
 export type ComponentState = {
   /** Policy kind `policy` belongs to. */
@@ -163,8 +163,18 @@ const objectivesOf = (input: LevelInput, calmMs: LevelState['calmMs']): Readonly
   );
 };
 
-/** Takes one observation of the level in and says what each policy wants. */
-export const stepLevel = (state: LevelState, input: LevelInput, settings: PolicySettings): LevelStep => {
+export type PluginOf = (policy: ScalingPolicy) => ScalingPolicyPlugin<ScalingPolicy>;
+
+/**
+ * Takes one observation of the level in and says what each policy wants. `pluginOf`: a simulation may hand in policies
+ * that production does not know.
+ */
+export const stepLevel = (
+  state: LevelState,
+  input: LevelInput,
+  settings: PolicySettings,
+  pluginOf: PluginOf = pluginFor,
+): LevelStep => {
   const ready = trackReady(state, input);
   const calmMs = trackCalm(state, input);
   const objectives = objectivesOf(input, calmMs);
@@ -172,7 +182,7 @@ export const stepLevel = (state: LevelState, input: LevelInput, settings: Policy
   const components: Record<string, ComponentState> = {};
   const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
     const { name } = component;
-    const plugin = pluginFor(component.policy);
+    const plugin = pluginOf(component.policy);
     const before = Object.hasOwn(state.components, name) ? state.components[name] : undefined;
     const own = instances.get(name) ?? [];
     const observation = observe(input, ready, own, component, objectives.get(name) ?? null);

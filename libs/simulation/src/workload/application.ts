@@ -1,0 +1,165 @@
+/**
+ * What is simulated: a type graph as production has it, and how its components behave. `chainApplication` makes the ones
+ * of the benchmark; `mitosis simulate` makes its own from a composition and a recording.
+ */
+import {
+  componentName,
+  levelId,
+  type Component,
+  type Objective,
+  type ScalingPolicy,
+  type TypeGraph,
+} from '@mitosis/contracts';
+import type { PlantComponent } from './plant.js';
+
+export interface Application {
+  readonly typeGraph: TypeGraph;
+  /** Entry first, callers before what they call. */
+  readonly components: readonly Omit<PlantComponent, 'initial'>[];
+  readonly objectiveMs: number;
+}
+
+/** What somebody who tunes a rule by hand knows of a tier. */
+export interface TierSeen {
+  /** Requests per second one instance can serve at most. */
+  readonly capacity: number;
+  /** Requests inside one instance, those it waits for included, when it is fully used and nothing queues. */
+  readonly concurrency: number;
+  /** Cores it uses then. */
+  readonly cpuCores: number;
+}
+
+export interface ChainOptions {
+  /** 1 to 5. */
+  readonly tiers: number;
+  readonly policy: (tier: TierSeen) => ScalingPolicy;
+  readonly startMs: number;
+  /** Percentile of the level's objective, 0..100. */
+  readonly percentile: number;
+  readonly concurrency: number;
+  readonly max: number;
+}
+
+/** Unlike each other in what a request takes and in how often they are visited, as the tiers of real applications are. */
+const TIERS = [
+  { serviceMs: 50, scv: 0.2, visits: 1 },
+  { serviceMs: 30, scv: 0.5, visits: 1 },
+  { serviceMs: 70, scv: 0.3, visits: 1.5 },
+  { serviceMs: 50, scv: 0.2, visits: 1 },
+  { serviceMs: 60, scv: 0.5, visits: 0.5 },
+] as const;
+
+const CPU_SHARE = 0.9;
+const NOTHING = { cpus: 0, memoryBytes: 0, pids: 0 };
+
+const componentOf = (
+  name: string,
+  next: string | undefined,
+  policy: ScalingPolicy,
+  max: number,
+): Component => ({
+  name: componentName(name),
+  kind: 'service',
+  version: 'v1',
+  run: null,
+  ports: [{ name: 'default', target: 0, protocol: 'http', published: [] }],
+  dependsOn:
+    next === undefined
+      ? []
+      : [{ component: componentName(next), condition: 'started', required: true, restart: false }],
+  probe: {
+    kind: 'none',
+    command: [],
+    port: '',
+    path: '',
+    intervalMs: 1_000,
+    timeoutMs: 1_000,
+    retries: 3,
+    startPeriodMs: 0,
+    startIntervalMs: 100,
+  },
+  scale: { min: 1, max, initial: 1 },
+  policy,
+  objective: null,
+  resources: { limits: NOTHING, reservations: NOTHING },
+  restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 },
+  update: {
+    parallelism: 1,
+    delayMs: 0,
+    monitorMs: 0,
+    failureAction: 'pause',
+    maxFailureRatio: 0,
+    order: 'start-first',
+  },
+  exclusive: false,
+  runOnce: false,
+  alternatives: [],
+  rebind: { p95Ms: 0, errorRatio: 0, afterMs: 0, returnAfterMs: 0, trialShare: 0 },
+  composition: null,
+  drainDeadlineMs: 10_000,
+  labels: {},
+});
+
+const typeGraphOf = (components: readonly Component[], objective: Objective): TypeGraph => ({
+  v: 1,
+  level: levelId('simulated'),
+  name: 'simulated',
+  entry: components[0]?.name ?? null,
+  objective,
+  budgetPerHour: null,
+  components: Object.fromEntries(components.map((component) => [component.name, component])),
+  sites: [],
+  management: { managers: 1, routers: 1, etcdMembers: 1 },
+  digest: 'simulated',
+});
+
+/** A chain of tiers, each called by the one before it; the objective leaves twice the service time for waiting. */
+export const chainApplication = (options: ChainOptions): Application => {
+  const tiers = TIERS.slice(0, Math.max(1, Math.min(TIERS.length, options.tiers)));
+  const names = tiers.map((_, i) => `tier${i + 1}`);
+  let visitsBefore: number = 1;
+  const components = tiers.map((tier, i): Omit<PlantComponent, 'initial'> => {
+    const next = tiers[i + 1];
+    const calls = next === undefined ? [] : [{ to: i + 1, visits: next.visits / visitsBefore }];
+    visitsBefore = next?.visits ?? 1;
+    return {
+      name: names[i] ?? '',
+      version: 'v1',
+      pooled: true,
+      service: { meanMs: tier.serviceMs, scv: tier.scv },
+      concurrency: options.concurrency,
+      startMs: options.startMs,
+      cpuShare: CPU_SHARE,
+      memoryBytes: 64e6,
+      calls,
+    };
+  });
+  const seen = (i: number): TierSeen => {
+    const own = tiers[i]?.serviceMs ?? 1;
+    const within = tiers.slice(i).reduce((sum, tier) => sum + tier.serviceMs * tier.visits, 0);
+    return {
+      capacity: (options.concurrency * 1_000) / own,
+      concurrency: (options.concurrency * within) / (own * (tiers[i]?.visits ?? 1)),
+      cpuCores: options.concurrency * CPU_SHARE,
+    };
+  };
+  const serviceMs = tiers.reduce((sum, tier) => sum + tier.serviceMs * tier.visits, 0);
+  const objectiveMs = 100 + 2 * serviceMs;
+  return {
+    typeGraph: typeGraphOf(
+      names.map((name, i) => componentOf(name, names[i + 1], options.policy(seen(i)), options.max)),
+      { latency: [{ percentile: options.percentile, ms: objectiveMs }], errorRatio: null, throughput: null },
+    ),
+    components,
+    objectiveMs,
+  };
+};
+
+/** Requests a component sees per request at the entry, by index. */
+export const visitsOf = (components: readonly Omit<PlantComponent, 'initial'>[]): readonly number[] => {
+  const visits = components.map((_, i): number => (i === 0 ? 1 : 0));
+  components.forEach(({ calls }, i) => {
+    for (const call of calls) visits[call.to] = (visits[call.to] ?? 0) + (visits[i] ?? 0) * call.visits;
+  });
+  return visits;
+};

@@ -1,0 +1,120 @@
+/**
+ * The clairvoyant: knows the whole trace, the service times and the start-up time, and runs the least instance-time that
+ * keeps the late share. It weighs lateness against instances with one price for the whole trace (a Lagrange multiplier:
+ * it is late where that saves most), starts every instance one start-up time before it is needed and keeps it where a
+ * restart would cost more. The price is found by playing the plan through the very plant the policies are judged by.
+ * Never a policy: it only says what hindsight would have cost.
+ */
+import { CapacityPlanner } from './capacity-plan.js';
+import type { Application } from './application.js';
+import { plantFor, playTrace, type RunOptions, type RunResult } from './level-run.js';
+import type { Trace } from './trace.js';
+
+/** Rates are rounded up to steps of 2 %. */
+const LEVEL_STEP = Math.log(1.02);
+
+type CountsAt = (rate: number) => readonly number[];
+
+const byLevel = (plan: CountsAt): CountsAt => {
+  const known = new Map<number, readonly number[]>();
+  return (rate) => {
+    const level = rate <= 0 ? -1_000 : Math.ceil(Math.log(rate) / LEVEL_STEP - 1e-9);
+    let counts = known.get(level);
+    if (counts === undefined) {
+      counts = plan(level === -1_000 ? 0 : Math.exp(level * LEVEL_STEP));
+      known.set(level, counts);
+    }
+    return counts;
+  };
+};
+
+const pooledIndices = ({ components }: Application): readonly number[] =>
+  components.flatMap(({ pooled }, i) => (pooled ? [i] : []));
+
+/** Instances per second and component. */
+const perSecond = (application: Application, trace: Trace, plan: CountsAt): readonly Uint16Array[] => {
+  const cached = byLevel(plan);
+  const series = pooledIndices(application).map(() => new Uint16Array(trace.rates.length * trace.binS));
+  trace.rates.forEach((rate, bin) => {
+    const counts = cached(rate);
+    pooledIndices(application).forEach((index, i) => {
+      series[i]?.fill(counts[index] ?? 0, bin * trace.binS, (bin + 1) * trace.binS);
+    });
+  });
+  return series;
+};
+
+/** What holds the objective each second, for the elasticity metrics. `share`: late requests allowed, 0..1. */
+export const demandOf = (application: Application, trace: Trace, share: number): readonly Uint16Array[] => {
+  const planner = new CapacityPlanner(application);
+  return perSecond(application, trace, (rate) => planner.holding(rate, share));
+};
+
+/** The highest of the next `ahead` seconds: paid from the start on, and kept where the gap is shorter than a start. */
+export const highestAhead = (series: Uint16Array, ahead: number): Uint16Array => {
+  const result = new Uint16Array(series.length);
+  const deque = new Int32Array(series.length);
+  let head = 0;
+  let tail = 0;
+  for (let i = series.length - 1; i >= 0; i -= 1) {
+    const value = series[i] ?? 0;
+    while (tail > head && (series[deque[tail - 1] ?? 0] ?? 0) <= value) tail -= 1;
+    deque[tail] = i;
+    tail += 1;
+    while ((deque[head] ?? 0) > i + ahead) head += 1;
+    result[i] = series[deque[head] ?? i] ?? 0;
+  }
+  return result;
+};
+
+export interface Clairvoyant {
+  readonly instanceSeconds: number;
+  readonly requests: number;
+  readonly late: number;
+  /** Instances ready, by component. */
+  readonly ready: readonly Uint16Array[];
+}
+
+type PlayOptions = Omit<RunOptions, 'settings' | 'lagS' | 'everyS' | 'warmupS' | 'watch'>;
+
+const play = (options: PlayOptions, plan: readonly Uint16Array[], startS: number): RunResult => {
+  const plant = plantFor({ ...options, warmupS: 0 });
+  const pools = plant.tiers.filter(({ component }) => component.pooled).map(({ pool }) => pool);
+  // Starts differ by up to a tenth; who knows everything waits for the slowest.
+  const paid = plan.map((series) => highestAhead(series, Math.ceil(startS * 1.1) + 1));
+  const scale = (second: number): void =>
+    pools.forEach((pool, i) => pool.scaleTo(paid[i]?.[second] ?? pool.count, second * 1_000));
+  pools.forEach((pool, i) => pool.reset(paid[i]?.[0] ?? 1, 0));
+  return {
+    ...playTrace({ trace: options.trace, warmupS: 0 }, plant, (second) => scale(second + 1)),
+    decisions: 0,
+  };
+};
+
+/** Halvings of the price on a logarithmic scale. */
+const SEARCH_STEPS = 12;
+
+/** Least instance-time with at most `share` of the requests late, and what it would have been late. */
+export const clairvoyantFor = (options: PlayOptions, startMs: number, share: number): Clairvoyant => {
+  const { application, trace } = options;
+  const planner = new CapacityPlanner(application);
+  const at = (price: number): RunResult =>
+    play(
+      options,
+      perSecond(application, trace, (rate) => planner.worth(rate, price)),
+      startMs / 1_000,
+    );
+  let low = Math.log(1e-6);
+  let high = Math.log(100);
+  let best = at(Math.exp(low));
+  for (let i = 0; i < SEARCH_STEPS; i += 1) {
+    const middle = (low + high) / 2;
+    const tried = at(Math.exp(middle));
+    if (tried.late <= share * tried.requests) {
+      low = middle;
+      if (tried.instanceSeconds < best.instanceSeconds) best = tried;
+    } else high = middle;
+  }
+  const { instanceSeconds, requests, late, ready } = best;
+  return { instanceSeconds, requests, late, ready };
+};
