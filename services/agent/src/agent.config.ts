@@ -13,6 +13,9 @@ export interface AgentConfig {
   readonly listen: string | undefined;
   /** Range that ports are allotted from; undefined: as recorded, else 20000-29999. */
   readonly ports: string | undefined;
+  /** Certificates for root levels born from now on: `on`, `off`; undefined: as recorded, else by the host's address. */
+  readonly tls: string | undefined;
+  readonly certificateTtlMs: number;
   readonly snapshotIntervalMs: number;
   readonly logLevel: string;
 }
@@ -25,11 +28,18 @@ export const readAgentConfig = (env: Environment): AgentConfig =>
     host: env['MITOSIS_HOST'] || undefined,
     listen: env['MITOSIS_AGENT_LISTEN'] || undefined,
     ports: checkedRange(env['MITOSIS_PORTS'] || undefined),
+    tls: checkedSwitch(env['MITOSIS_TLS'] || undefined),
+    certificateTtlMs: readWhole(env, 'MITOSIS_CERTIFICATE_TTL_MS', 86_400_000),
     snapshotIntervalMs: readWhole(env, 'MITOSIS_SNAPSHOT_INTERVAL_MS', 300_000),
     logLevel: env['MITOSIS_LOG'] || 'info',
   });
 
 const DEFAULT_RANGE = '20000-29999';
+
+const checkedSwitch = (text: string | undefined): string | undefined => {
+  if (text === undefined || text === 'on' || text === 'off') return text;
+  throw new MitosisError('invalid_input', `MITOSIS_TLS is ${text}; it should be on or off`);
+};
 
 const checkedRange = (text: string | undefined): string | undefined => {
   if (text !== undefined) readPortRange(text);

@@ -24,6 +24,9 @@ import {
 } from '@mitosis/contracts';
 import { readPortRange, type AgentConfig } from './agent.config.js';
 import type { Log } from './adapters/log.js';
+import { certifiedRole } from './decide/secure-command.js';
+import { HostIdentity, tlsDirectory } from './identity/host-identity.js';
+import { isLoopback } from '@mitosis/identity';
 import { isWithin } from './decide/names.js';
 import type { Instance } from './instances/instance.js';
 import { PortBook } from './instances/port-book.js';
@@ -43,6 +46,8 @@ import { TombstoneLog } from './state/tombstone-log.js';
 const FIRST_SWEEP_MS = 500;
 const SWEEP_EVERY_MS = 5_000;
 const ROTATE_EVERY_MS = 2_000;
+/** Certificates live hours and are renewed at half of that; shorter ones are looked at ten times in their life. */
+const RENEW_EVERY_MS = 60_000;
 const FIRST_SNAPSHOT_MS = 20_000;
 const AGENT_LOG_MAX = 4 * 1024 * 1024;
 const PURGED_KEPT = 1_000;
@@ -79,6 +84,7 @@ export class Agent {
       host: config.host ?? (recorded.host || '127.0.0.1'),
       listen: config.listen ?? recorded.listen,
       ports: config.ports ?? recorded.ports ?? '',
+      tls: config.tls ?? recorded.tls ?? '',
     });
     if (JSON.stringify(hostState.value) !== JSON.stringify(recorded)) await hostState.save();
     const actuator = new ProcessActuator({ home: paths.home, nowMs });
@@ -96,9 +102,19 @@ export class Agent {
       log,
       onBound: (level) => holder.agent?.onListenerBound(level),
     });
-    const services = {
+    const { host } = hostState.value;
+    const identity = new HostIdentity({
       paths,
-      host: hostState.value.host,
+      host,
+      wanted: isWanted(hostState.value),
+      ttlMs: config.certificateTtlMs,
+      log,
+      nowMs,
+    });
+    const services = {
+      identity,
+      paths,
+      host,
       bootId: readBootId(),
       actuator,
       ports,
@@ -213,6 +229,8 @@ export class Agent {
     once(FIRST_SWEEP_MS, () => this.sweep());
     every(SWEEP_EVERY_MS, () => this.sweep());
     every(ROTATE_EVERY_MS, () => this.rotateLogs());
+    once(0, () => this.renewCertificates());
+    every(Math.min(RENEW_EVERY_MS, this.config.certificateTtlMs / 10), () => this.renewCertificates());
     once(FIRST_SNAPSHOT_MS, () => this.snapshots());
     every(this.config.snapshotIntervalMs, () => this.snapshots());
   }
@@ -241,6 +259,18 @@ export class Agent {
 
   private async snapshots(): Promise<void> {
     for (const level of this.levels.values()) await this.care.snapshot(level);
+  }
+
+  private async renewCertificates(): Promise<void> {
+    const instances = [...this.levels.values()].flatMap((level) => [...level.instances.values()]);
+    await this.services.identity.renew(
+      instances.flatMap(({ state, id, dir, isUp }) => {
+        const role = isUp ? certifiedRole(state) : undefined;
+        return role === undefined
+          ? []
+          : [{ name: { level: state.level, role, id }, directory: tlsDirectory(dir) }];
+      }),
+    );
   }
 
   private onExit(level: Level, instance: Instance): void {
@@ -355,6 +385,9 @@ export class Agent {
     this.services.actuator.close();
   }
 }
+
+/** What can be reached from other machines is guarded unless the host was told otherwise, and then refuses to start. */
+const isWanted = ({ tls, host }: HostState): boolean => tls === 'on' || (tls !== 'off' && !isLoopback(host));
 
 /** Probes and tools of a killed predecessor: nobody waits for them any more. */
 const killTasks = (scan: readonly ScannedProcess[]): void => {

@@ -108,6 +108,8 @@ const writeLaunchScript = (paths: HostPaths, options: EnsureAgentOptions): void 
     MITOSIS_HOST: options.host ?? from['MITOSIS_HOST'],
     MITOSIS_AGENT_LISTEN: options.listen ?? from['MITOSIS_AGENT_LISTEN'],
     MITOSIS_PORTS: from['MITOSIS_PORTS'],
+    MITOSIS_TLS: from['MITOSIS_TLS'],
+    MITOSIS_CERTIFICATE_TTL_MS: from['MITOSIS_CERTIFICATE_TTL_MS'],
     MITOSIS_SNAPSHOT_INTERVAL_MS: from['MITOSIS_SNAPSHOT_INTERVAL_MS'],
   };
   const env = Object.entries(told).flatMap(([name, value]) =>

@@ -1,7 +1,9 @@
 /** `mitosis snapshot`: a copy of a level's store, taken from one of its etcd members while everything goes on. */
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { MANAGEMENT_COMPONENTS, MitosisError } from '@mitosis/contracts';
+import { TLS_FILES } from '@mitosis/identity';
 import type { Command } from 'commander';
 import { withContext, type Context, type ExitCode, type SharedOptions } from '../command.js';
 import { findProgram } from '../release.js';
@@ -38,10 +40,27 @@ const snapshot = async (
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
   const file = resolve(context.cwd, options.output ?? `${info.level}-${stamp}.snapshot`);
   const etcdctl = findProgram('etcdctl', context.env);
-  await runTool(etcdctl, [`--endpoints=http://${member.host}:${port}`, 'snapshot', 'save', file], context);
+  const flags = endpointFlags(`${member.host}:${port}`, memberTls(context.home, info.level, member.id));
+  await runTool(etcdctl, [...flags, 'snapshot', 'save', file], context);
   context.output.result({ level: info.level, member: member.id, file }, () => `${info.level}: ${file}`);
   return 0;
 };
+
+/** The member's own certificate: its etcd accepts those of its level alone. Undefined: it has none. */
+const memberTls = (home: string, level: string, id: string): string | undefined => {
+  const directory = join(home, 'levels', level, 'instances', id, 'tls');
+  return existsSync(join(directory, TLS_FILES.certificate)) ? directory : undefined;
+};
+
+const endpointFlags = (address: string, tls: string | undefined): readonly string[] =>
+  tls === undefined
+    ? [`--endpoints=http://${address}`]
+    : [
+        `--endpoints=https://${address}`,
+        `--cacert=${join(tls, TLS_FILES.authority)}`,
+        `--cert=${join(tls, TLS_FILES.certificate)}`,
+        `--key=${join(tls, TLS_FILES.key)}`,
+      ];
 
 const runTool = (tool: string, args: readonly string[], context: Context): Promise<void> =>
   new Promise((done, failed) => {

@@ -6,16 +6,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MANAGEMENT_COMPONENTS, MitosisError, type agent } from '@mitosis/contracts';
 import { LevelSession } from './level.js';
+import { PersonIdentity } from './person-identity.js';
 import { Rpc } from './rpc.js';
 import { selectLevel } from './select-level.js';
 
 const AGENT_CALL_MS = 2_000;
 
 export class HostSession {
-  readonly rpc = new Rpc();
+  readonly rpc: Rpc;
   readonly agentAddress: string;
+  private readonly person: PersonIdentity;
 
   constructor(readonly home: string) {
+    this.person = new PersonIdentity(home);
+    this.rpc = new Rpc((level) => this.person.credentials(level));
     this.agentAddress = `unix:${join(home, 'agent.sock')}`;
   }
 
@@ -55,17 +59,24 @@ export class HostSession {
   }
 
   open(info: agent.LevelInfo): LevelSession {
-    return new LevelSession(this, info.level, managersOf(info));
+    return new LevelSession(this, info.level, this.managersOf(info));
   }
 
   /** The managers of a level as the agent sees them now. */
   async managers(level: string): Promise<readonly string[]> {
     const found = (await this.levels()).find((info) => info.level === level);
-    return found === undefined ? [] : managersOf(found);
+    return found === undefined ? [] : this.managersOf(found);
+  }
+
+  private managersOf(info: agent.LevelInfo): readonly string[] {
+    const managers = managersOf(info);
+    this.rpc.belongsTo(info.level, managers);
+    return managers;
   }
 
   close(): void {
     this.rpc.close();
+    this.person.close();
   }
 }
 

@@ -46,8 +46,13 @@ export class LevelSession {
     let last: unknown;
     for (const address of seen) {
       try {
-        this.known = await this.host.rpc.unary('management', address, 'directory', {}, DIRECTORY_MS);
-        return this.known;
+        const known = await this.host.rpc.unary('management', address, 'directory', {}, DIRECTORY_MS);
+        this.host.rpc.belongsTo(
+          this.name,
+          [...known.members, ...known.leaders].map(({ grpc }) => grpc),
+        );
+        this.known = known;
+        return known;
       } catch (error) {
         last = error;
       }

@@ -7,6 +7,7 @@ import {
   Metadata,
   status,
   type CallOptions,
+  type ChannelCredentials,
   type ChannelOptions,
   type Client,
   type ClientReadableStream,
@@ -113,9 +114,20 @@ type StreamingMethod = (
   options: Partial<CallOptions>,
 ) => ClientReadableStream<unknown>;
 
+/** How an address is reached; the agent's own socket needs no certificate. */
+export type CredentialsOf = (level: string) => ChannelCredentials;
+
 /** One connection per address and service, for the life of a command. */
 export class Rpc {
   private readonly clients = new Map<string, Client>();
+  private readonly levels = new Map<string, string>();
+
+  constructor(private readonly credentialsOf: CredentialsOf = () => credentials.createInsecure()) {}
+
+  /** Says whose the addresses are: the level's certificate is shown there. */
+  belongsTo(level: string, addresses: Iterable<string>): void {
+    for (const address of addresses) this.levels.set(address, level);
+  }
 
   /** One call; throws RemoteError. */
   unary<S extends ServiceName, M extends keyof ClientOf<S> & string>(
@@ -173,7 +185,9 @@ export class Rpc {
     const key = `${service} ${address}`;
     const known = this.clients.get(key);
     if (known !== undefined) return known as ClientOf<S>;
-    const made = new CLIENTS[service](address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    const level = this.levels.get(address);
+    const secured = level === undefined ? credentials.createInsecure() : this.credentialsOf(level);
+    const made = new CLIENTS[service](address, secured, CHANNEL_OPTIONS);
     this.clients.set(key, made);
     return made as ClientOf<S>;
   }

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { TLS_FILES } from '@mitosis/identity';
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 60_000;
@@ -20,6 +21,17 @@ export const findEtcdctl = (etcd: string): string | undefined =>
       }
     });
 
+/** Where a member is asked, and with which certificate. */
+export const endpointFlags = (address: string, tlsDir: string | undefined): readonly string[] =>
+  tlsDir === undefined
+    ? [`--endpoints=http://${address}`]
+    : [
+        `--endpoints=https://${address}`,
+        `--cacert=${join(tlsDir, TLS_FILES.authority)}`,
+        `--cert=${join(tlsDir, TLS_FILES.certificate)}`,
+        `--key=${join(tlsDir, TLS_FILES.key)}`,
+      ];
+
 const options = (home: string) => ({
   timeout: TIMEOUT_MS,
   killSignal: 'SIGKILL' as const,
@@ -28,11 +40,11 @@ const options = (home: string) => ({
 
 export const saveSnapshot = async (
   etcdctl: string,
-  endpoint: string,
+  endpoint: readonly string[],
   file: string,
   home: string,
 ): Promise<void> => {
-  await run(etcdctl, [`--endpoints=${endpoint}`, 'snapshot', 'save', file], options(home));
+  await run(etcdctl, [...endpoint, 'snapshot', 'save', file], options(home));
 };
 
 export interface RestoreTarget {

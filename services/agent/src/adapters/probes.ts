@@ -1,7 +1,11 @@
 /** Runs one probe of an instance on this host. Never throws, never takes longer than its time, leaves nothing running. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
+import { join } from 'node:path';
+import { TLS_FILES } from '@mitosis/identity';
 
 export interface ProbeResult {
   readonly ok: boolean;
@@ -25,15 +29,37 @@ export const tcpProbe = (host: string, port: number, timeoutMs: number): Promise
     socket.once('error', (error) => done(false, error.message));
   });
 
+export interface HttpTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  /** Directory of the certificate it is asked with; undefined: plain HTTP. */
+  readonly tlsDir: string | undefined;
+}
+
+/** Read anew each time: it is renewed meanwhile. The port says who is asked, and the authority that it is one of ours. */
+const certificateIn = (tlsDir: string) => ({
+  cert: readFileSync(join(tlsDir, TLS_FILES.certificate)),
+  key: readFileSync(join(tlsDir, TLS_FILES.key)),
+  ca: readFileSync(join(tlsDir, TLS_FILES.authority)),
+  servername: 'mitosis',
+  checkServerIdentity: () => undefined,
+});
+
 /** Any status from 200 to 399 is a success. */
 export const httpProbe = (
-  host: string,
-  port: number,
-  path: string,
+  { host, port, path, tlsDir }: HttpTarget,
   timeoutMs: number,
 ): Promise<ProbeResult> =>
   new Promise((resolve) => {
-    const request = http.get({ host, port, path: path === '' ? '/' : path, agent: false });
+    const target = { host, port, path: path === '' ? '/' : path, agent: false } as const;
+    let request: http.ClientRequest;
+    try {
+      request = tlsDir === undefined ? http.get(target) : https.get({ ...target, ...certificateIn(tlsDir) });
+    } catch (error) {
+      resolve({ ok: false, detail: (error as Error).message });
+      return;
+    }
     const done = (ok: boolean, detail: string): void => {
       clearTimeout(timer);
       request.destroy();

@@ -1,8 +1,10 @@
 /** From an instance's record to what the driver starts: placeholders filled, environment complete. */
 import { join } from 'node:path';
 import { inheritedEnvironment, type RunPlan } from '@mitosis/actuators';
-import type { agent } from '@mitosis/contracts';
+import { MANAGEMENT_COMPONENTS, type agent } from '@mitosis/contracts';
+import { certifiedRole, secureEtcdCommand } from '../decide/secure-command.js';
 import { addressEnvironment, fillTemplate, type TemplateValues } from '../decide/template.js';
+import { tlsDirectory } from '../identity/host-identity.js';
 import type { InstanceState } from '../state/records.js';
 
 export interface PlanContext {
@@ -31,6 +33,8 @@ export const instancePlan = (state: InstanceState, context: PlanContext): RunPla
   const values = valuesOf(state, context);
   const fill = (text: string): string => fillTemplate(text, values);
   const workingDir = fill(spec.workingDir);
+  const tls = certifiedRole(state) === undefined ? undefined : tlsDirectory(context.dir);
+  const command = spec.command.map(fill);
   return {
     level: state.level,
     id: spec.id,
@@ -39,7 +43,10 @@ export const instancePlan = (state: InstanceState, context: PlanContext): RunPla
     component: spec.component,
     instanceClass: spec.class,
     version: spec.version,
-    command: spec.command.map(fill),
+    command:
+      tls !== undefined && spec.component === MANAGEMENT_COMPONENTS.etcd
+        ? secureEtcdCommand(command, tls)
+        : command,
     cwd: workingDir === '' ? values.data : workingDir,
     env: {
       ...inheritedEnvironment(process.env),
@@ -49,6 +56,7 @@ export const instancePlan = (state: InstanceState, context: PlanContext): RunPla
         : {}),
       ...Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, fill(value)] as const)),
       ...incarnationEnvironment(spec, fill(spec.env['MITOSIS_INCARNATION'] ?? ''), context.incarnation),
+      ...(tls === undefined ? {} : { MITOSIS_TLS_DIR: tls }),
       ...(spec.listeners.length > 0 ? { MITOSIS_LISTENERS: context.listeners.described } : {}),
     },
     fds: context.listeners.fds,

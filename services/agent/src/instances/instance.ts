@@ -8,6 +8,8 @@ import type { Actuator, Adoption, Run, RunExit } from '@mitosis/actuators';
 import { MitosisError, type agent } from '@mitosis/contracts';
 import { signalNamed } from '../adapters/signals.js';
 import type { Log } from '../adapters/log.js';
+import { certifiedRole } from '../decide/secure-command.js';
+import { tlsDirectory } from '../identity/host-identity.js';
 import { decideRestart } from '../decide/restart.js';
 import type { Health } from '../decide/verdict.js';
 import type { InstanceState } from '../state/records.js';
@@ -25,6 +27,8 @@ export interface InstanceDeps {
   readonly nowMs: () => number;
   /** As things are when the next run begins. */
   readonly context: (instance: Instance) => PlanContext;
+  /** Puts in place what it needs besides its description: its certificate. */
+  readonly equip: (instance: Instance) => Promise<void>;
   readonly onChange: (instance: Instance) => void;
   /** Called before a restart in place is decided. */
   readonly onExit: (instance: Instance) => void;
@@ -120,6 +124,7 @@ export class Instance {
       this.deps.actuator.forget({ level: this.state.level, id: this.id, run, dir: this.dir });
       const context = this.deps.context(this);
       mkdirSync(dataDirectory(this.dir), { recursive: true, mode: 0o700 });
+      await this.deps.equip(this);
       this.missingListeners = missing(this.state.spec.listeners, context.listeners.described);
       this.attach(await this.deps.actuator.start(instancePlan(this.state, context)), 'unknown');
     } catch (error) {
@@ -173,6 +178,7 @@ export class Instance {
       port: this.state.ports[probe.port] ?? 0,
       cwd: plan.cwd,
       env: markedEnvironment(plan),
+      tlsDir: certifiedRole(this.state) === undefined ? undefined : tlsDirectory(this.dir),
       home: this.deps.home,
       startedAtMs: this.startedAtMs,
       before,

@@ -17,6 +17,8 @@ export interface ProberOptions {
   readonly port: number;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Directory of the certificate it is asked with; undefined: it speaks plain HTTP. */
+  readonly tlsDir: string | undefined;
   readonly home: string;
   readonly startedAtMs: number;
   /** What a predecessor of this agent last knew of the same run. */
@@ -58,7 +60,7 @@ export class Prober {
   }
 
   private run(): Promise<ProbeResult> {
-    const { probe, host, port, cwd, env, home } = this.options;
+    const { probe, host, port, cwd, env, home, tlsDir } = this.options;
     const timeoutMs = probe.timeoutMs > 0 ? probe.timeoutMs : TIMEOUT_MS;
     switch (probe.kind) {
       case 'exec':
@@ -66,7 +68,7 @@ export class Prober {
       case 'tcp':
         return tcpProbe(host, port, timeoutMs);
       case 'http':
-        return httpProbe(host, port, probe.path, timeoutMs);
+        return httpProbe({ host, port, path: probe.path, tlsDir }, timeoutMs);
       default:
         return Promise.resolve({ ok: false, detail: `unknown kind of probe: ${probe.kind}` });
     }

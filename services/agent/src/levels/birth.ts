@@ -34,7 +34,8 @@ export const birthLevel = async (
     throw new MitosisError('invalid_input', 'a birth needs at least one etcd member and a manager');
   const allotted = await allotAll(level, host, [...etcd, manager]);
   try {
-    const birth: BirthState = { etcd, manager, ports: allotted.ports, epoch, complete: false };
+    const tls = await host.identity.beforeBirth(level.name);
+    const birth: BirthState = { etcd, manager, ports: allotted.ports, epoch, tls, complete: false };
     await level.saved.update({ birth, incarnation, parent: request.parent });
     await completeBirth(level, host);
   } finally {
@@ -80,9 +81,10 @@ export const completeBirth = async (level: Level, host: HostServices): Promise<v
   const { birth } = level.state;
   if (birth === null || birth.complete) return;
   const portOf = (id: string, name: string): number => birth.ports[id]?.[name] ?? 0;
-  const etcd = birth.etcd.map(({ id }) => `http://${host.host}:${portOf(id, 'client')}`).join(',');
+  const scheme = birth.tls === true ? 'https' : 'http';
+  const etcd = birth.etcd.map(({ id }) => `${scheme}://${host.host}:${portOf(id, 'client')}`).join(',');
   const initialCluster = birth.etcd
-    .map(({ id }) => `${id}=http://${host.host}:${portOf(id, 'peer')}`)
+    .map(({ id }) => `${id}=${scheme}://${host.host}:${portOf(id, 'peer')}`)
     .join(',');
   const wanted = [...birth.etcd, birth.manager].filter(({ id }) => !level.tombstones.has(id));
   await Promise.all(

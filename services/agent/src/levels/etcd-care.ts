@@ -7,7 +7,9 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tailLog } from '@mitosis/actuators';
 import { MANAGEMENT_COMPONENTS } from '@mitosis/contracts';
-import { findEtcdctl, restoreSnapshot, saveSnapshot } from '../adapters/etcdctl.js';
+import { certifiedRole } from '../decide/secure-command.js';
+import { tlsDirectory } from '../identity/host-identity.js';
+import { endpointFlags, findEtcdctl, restoreSnapshot, saveSnapshot } from '../adapters/etcdctl.js';
 import { decideEtcdRecovery } from '../decide/etcd-recovery.js';
 import { dataDirectory } from '../instances/instance-plan.js';
 import type { Instance } from '../instances/instance.js';
@@ -28,6 +30,9 @@ const membersOf = (level: Level): readonly Instance[] =>
 /** `member` as the management's description has it: `--data-dir={{data}}/member`. */
 const memberDirectory = (member: Instance): string => join(dataDirectory(member.dir), 'member');
 
+const tlsOf = (member: Instance): string | undefined =>
+  certifiedRole(member.state) === undefined ? undefined : tlsDirectory(member.dir);
+
 export class EtcdCare {
   private warned = false;
   private readonly recovering = new Set<Level>();
@@ -42,7 +47,7 @@ export class EtcdCare {
     const directory = this.snapshotDirectory(level);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const file = join(directory, `${new Date(this.host.nowMs()).toISOString().replaceAll(/[:.]/g, '-')}.db`);
-    const endpoint = `http://${this.host.host}:${member.state.ports['client'] ?? 0}`;
+    const endpoint = endpointFlags(`${this.host.host}:${member.state.ports['client'] ?? 0}`, tlsOf(member));
     try {
       await saveSnapshot(etcdctl, endpoint, `${file}.saving`, this.host.paths.home);
       await rename(`${file}.saving`, file);
@@ -143,7 +148,7 @@ export class EtcdCare {
           name: member.id,
           initialCluster: member.state.initialCluster,
           token: `${level}.${incarnation}`,
-          peerUrl: `http://${this.host.host}:${member.state.ports['peer'] ?? 0}`,
+          peerUrl: `${tlsOf(member) === undefined ? 'http' : 'https'}://${this.host.host}:${member.state.ports['peer'] ?? 0}`,
         };
         await restoreSnapshot(etcdctl, target, this.host.paths.home);
         await this.moveAside(member);

@@ -1,6 +1,7 @@
 /** What a level needs of its host. */
 import type { Actuator, HostPaths } from '@mitosis/actuators';
 import type { Log } from '../adapters/log.js';
+import type { HostIdentity } from '../identity/host-identity.js';
 import type { Instance } from '../instances/instance.js';
 import type { PortBook } from '../instances/port-book.js';
 import type { ListenerTable } from '../listeners/listener-table.js';
@@ -14,6 +15,7 @@ export interface HostServices {
   readonly actuator: Actuator;
   readonly ports: PortBook;
   readonly listeners: ListenerTable;
+  readonly identity: HostIdentity;
   readonly log: Log;
   readonly nowMs: () => number;
   /** On disk when it resolves. */

@@ -7,6 +7,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MitosisError, ZERO_EPOCH, type agent, type common, type Epoch } from '@mitosis/contracts';
 import { removeDurable } from '@mitosis/actuators';
+import { certifiedRole } from '../decide/secure-command.js';
+import { tlsDirectory } from '../identity/host-identity.js';
 import { judgeAct } from '../decide/fence.js';
 import { isSafeName } from '../decide/names.js';
 import { Instance } from '../instances/instance.js';
@@ -177,6 +179,14 @@ export class Level {
         incarnation: this.state.incarnation,
         listeners: this.host.listeners.open(this.name, one.state.spec.listeners),
       }),
+      equip: async (one) => {
+        const role = certifiedRole(one.state);
+        if (role !== undefined)
+          await this.host.identity.ensure({
+            name: { level: this.name, role, id: one.id },
+            directory: tlsDirectory(one.dir),
+          });
+      },
       onChange: (one) => {
         if (this.instances.get(one.id) === one) this.hub.changed(one.status());
       },

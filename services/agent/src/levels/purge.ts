@@ -36,6 +36,7 @@ export const purgeLevels = async (
     await level.exclusively(async () => {
       await level.letGoOf('all');
       await forget(level);
+      host.identity.forget(level.name);
       await level.forget();
     });
   }

@@ -38,6 +38,8 @@ export interface BirthState {
   /** Ports by instance id, chosen together because each must know the others. */
   readonly ports: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly epoch: Epoch;
+  /** Behind mutual TLS; absent: not. */
+  readonly tls?: boolean;
   /** All its instances have records: from then on those alone count. */
   readonly complete: boolean;
 }
@@ -70,6 +72,8 @@ export interface HostState {
   readonly listen: string;
   /** Port range as text, e.g. 20000-29999; empty: the default. */
   readonly ports?: string;
+  /** Whether root levels get certificates: `on`, `off`; absent or empty: by the host's address. */
+  readonly tls?: string;
   readonly resting: readonly RestingPort[];
   readonly purged: readonly PurgedLevel[];
 }
