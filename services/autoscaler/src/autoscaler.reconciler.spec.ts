@@ -137,6 +137,30 @@ describe(AutoscalerReconciler.name, () => {
     });
   });
 
+  it('advises a size once from what instances use, and applies none', async () => {
+    await harness.put(KEYS.spec, specOf());
+    await harness.put(KEYS.endpoints('web'), endpoints(2));
+    const used = { resourcesKnown: true, cpuCores: 0.5, memoryBytes: 200 * 1024 * 1024, instancesSeen: 2 };
+    for (let i = 0; i < 15 * 60; i += 10) {
+      harness.advance(10_000);
+      const [component] = snapshot(30).components;
+      const message = monitor.LevelSnapshot.fromPartial({
+        ...snapshot(30),
+        components: [{ ...component, ...used }],
+      });
+      harness.peers.push('monitor', MONITOR, 'watch', message);
+      await harness.pass();
+    }
+    const sizes = (await harness.decisions()).filter(({ action }) => action === 'size');
+    expect(sizes).toMatchObject([
+      {
+        component: 'web',
+        applied: false,
+        change: expect.stringMatching(/^no cpus, no MiB → 0\.3\d* cpus, 12\d MiB$/),
+      },
+    ]);
+  });
+
   it('keeps the target while the monitor is silent', async () => {
     await harness.put(KEYS.spec, specOf());
     await harness.put(KEYS.endpoints('web'), endpoints(2));

@@ -31,8 +31,16 @@ import { childShares, EMPTY_LEVEL, stepLevel, type LevelState, type LevelStep } 
 import { levelObjective } from './decide/objectives.js';
 import type { LevelInput } from './decide/level-input.js';
 import { expectationOf, outcomeOf, type Expectation, type Outcome } from './decide/outcome.js';
-import { idOf, removalDecision, scaleDecision, targetRecord, type Stamp } from './decide/records.js';
+import {
+  idOf,
+  removalDecision,
+  scaleDecision,
+  sizeDecision,
+  targetRecord,
+  type Stamp,
+} from './decide/records.js';
 import { decideTargets, type TargetPlan } from './decide/targets.js';
+import { SizeAdvisor } from './size-advisor.js';
 
 /** A step without metrics is taken when the monitor has been silent for this long, so that silence is seen as such. */
 const STEP_AGE_MAX_MS = 1_500;
@@ -65,6 +73,7 @@ export class AutoscalerReconciler implements FunctionShell {
   private expectations = new Map<string, Expectation>();
   private outcomes: readonly Outcome[] = [];
   private committed = { revision: 0, atMs: 0, regressions: 0 };
+  private readonly sizes = new SizeAdvisor();
   private sequence = 0;
   private endViews: () => void = () => {};
 
@@ -144,6 +153,7 @@ export class AutoscalerReconciler implements FunctionShell {
         inputs: recommendation.inputs,
       })),
       predictions: this.outcomes,
+      sizes: this.sizes.sizes(),
       children: this.observed?.childObjectives.describe() ?? [],
     };
   }
@@ -191,6 +201,7 @@ export class AutoscalerReconciler implements FunctionShell {
     };
     const step = stepLevel(this.state, input, this.config);
     external.ask(step.advice);
+    this.sizes.observe(step.advice);
     this.state = step.state;
     this.taken = { step, input, atMs: nowMs };
     return this.taken;
@@ -239,6 +250,8 @@ export class AutoscalerReconciler implements FunctionShell {
       writes.push({ kind: 'delete', key: KEYS.target(name) });
       decisions.push(removalDecision(name, stamp, this.nextId(stamp)));
     }
+    const sizes = this.sizes.news(step.advice);
+    for (const news of sizes) decisions.push(sizeDecision(news, stamp, this.nextId(stamp)));
     if (decisions.length === 0) return { kind: 'idle', reason: this.quietReason(step) };
     const compares = [{ key: KEYS.spec, modRevision: stamp.specRevision }];
     const result = await session.commit({ writes, decisions, compares });
@@ -246,6 +259,7 @@ export class AutoscalerReconciler implements FunctionShell {
       return { kind: 'waiting', on: 'spec', reason: 'the composition changed meanwhile' };
     }
     this.committed = { ...this.committed, revision: result.revision, atMs: stamp.nowMs };
+    this.sizes.tell(sizes);
     for (const expectation of expected) this.expectations.set(expectation.component, expectation);
     this.exportTargets(plan);
     const told = decisions.map(({ component, change }) => `${component} ${change}`).join(', ');

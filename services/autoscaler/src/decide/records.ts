@@ -1,6 +1,7 @@
 /** From a decided change to what is kept of it: the target and the decision that explains it. */
 import {
   decisionId,
+  type Component,
   type ComponentName,
   type DecisionId,
   type DecisionRecord,
@@ -8,6 +9,7 @@ import {
   type TargetRecord,
 } from '@mitosis/contracts';
 import type { Outcome } from './outcome.js';
+import type { SizeAdvice } from './sizing.js';
 import type { TargetChange } from './targets.js';
 
 export interface Stamp {
@@ -64,6 +66,27 @@ export const scaleDecision = (
     policy: change.policy,
     inputs: last === null ? change.inputs : { ...change.inputs, lastPrediction: { ...last } },
     applied: change.applied,
+  });
+
+const MIB = 1024 * 1024;
+
+const sizeText = (cpus: number, memoryBytes: number): string =>
+  `${cpus === 0 ? 'no' : cpus} cpus, ${memoryBytes === 0 ? 'no' : Math.round(memoryBytes / MIB)} MiB`;
+
+/** Advice only: `applied` is false in every mode. */
+export const sizeDecision = (
+  { component, size }: { readonly component: Component; readonly size: SizeAdvice },
+  stamp: Stamp,
+  id: DecisionId,
+): DecisionRecord =>
+  decided(stamp, id, {
+    component: component.name,
+    action: 'size',
+    change: `${sizeText(component.resources.limits.cpus, component.resources.limits.memoryBytes)} → ${sizeText(size.cpus, size.memoryBytes)}`,
+    reason: `what instances used in ${size.minutes} minutes (90 % of them for cpus, 99 % for memory) and 15 %`,
+    policy: 'sizing',
+    inputs: { cpus: size.cpus, memoryBytes: size.memoryBytes, minutes: size.minutes },
+    applied: false,
   });
 
 export const removalDecision = (component: ComponentName, stamp: Stamp, id: DecisionId): DecisionRecord =>
