@@ -11,6 +11,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const START_BOUND_MS = 20_000;
+const FILLER_BYTES = 1_000_000;
+const FILLERS_MAX = 200;
 
 /** A loopback port that was free a moment ago. */
 export const freePort = async (): Promise<number> => {
@@ -39,24 +41,59 @@ export const eventually = async (
   }
 };
 
+export interface TestEtcdOptions {
+  /** `--quota-backend-bytes`; default: etcd's own 2 GB. */
+  readonly quotaBytes?: number;
+  /** Address of client and peer port; default 127.0.0.1. */
+  readonly host?: string;
+}
+
 export class TestEtcd {
   #process: ChildProcess | undefined;
+  #initialCluster: string;
 
   private constructor(
     readonly directory: string,
+    readonly name: string,
     readonly port: number,
     private readonly peerPort: number,
-  ) {}
+    private readonly options: TestEtcdOptions,
+  ) {
+    this.#initialCluster = `${name}=${this.peerUrl}`;
+  }
 
   /** Starts one member and resolves when it answers. */
-  static async start(): Promise<TestEtcd> {
-    const etcd = new TestEtcd(await mkdtemp(join(tmpdir(), 'm-etcd-')), await freePort(), await freePort());
+  static async start(options: TestEtcdOptions = {}): Promise<TestEtcd> {
+    const etcd = await TestEtcd.#prepare('one', options);
     await etcd.run();
     return etcd;
   }
 
+  /** Starts so many members of one cluster and resolves when all answer. */
+  static async cluster(members: number): Promise<readonly TestEtcd[]> {
+    const all: TestEtcd[] = [];
+    for (let n = 0; n < members; n++) all.push(await TestEtcd.#prepare(`m${n}`, {}));
+    const initialCluster = all.flatMap((one) => one.#initialCluster).join(',');
+    for (const one of all) one.#initialCluster = initialCluster;
+    await Promise.all(all.map((one) => one.run()));
+    return all;
+  }
+
+  static async #prepare(name: string, options: TestEtcdOptions): Promise<TestEtcd> {
+    const directory = await mkdtemp(join(tmpdir(), 'm-etcd-'));
+    return new TestEtcd(directory, name, await freePort(), await freePort(), options);
+  }
+
+  get peerUrl(): string {
+    return `http://${this.#host}:${this.peerPort}`;
+  }
+
+  get #host(): string {
+    return this.options.host ?? '127.0.0.1';
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.#host}:${this.port}`;
   }
 
   get pid(): number | undefined {
@@ -65,17 +102,18 @@ export class TestEtcd {
 
   /** Starts it (again) on its ports and data. */
   async run(): Promise<void> {
-    const peer = `http://127.0.0.1:${this.peerPort}`;
+    const { peerUrl: peer } = this;
     this.#process = spawn(
       'etcd',
       [
-        '--name=one',
+        `--name=${this.name}`,
         `--data-dir=${this.#dataDirectory}`,
         `--listen-client-urls=${this.url}`,
         `--advertise-client-urls=${this.url}`,
         `--listen-peer-urls=${peer}`,
         `--initial-advertise-peer-urls=${peer}`,
-        `--initial-cluster=one=${peer}`,
+        `--initial-cluster=${this.#initialCluster}`,
+        `--quota-backend-bytes=${this.options.quotaBytes ?? 0}`,
         '--max-txn-ops=512',
         '--logger=zap',
         '--log-level=error',
@@ -119,17 +157,34 @@ export class TestEtcd {
   async restore(snapshot: string): Promise<void> {
     await this.kill();
     await rm(this.#dataDirectory, { recursive: true, force: true });
-    const peer = `http://127.0.0.1:${this.peerPort}`;
+    const { peerUrl: peer } = this;
     await this.ctl(
       'snapshot',
       'restore',
       snapshot,
-      '--name=one',
-      `--initial-cluster=one=${peer}`,
+      `--name=${this.name}`,
+      `--initial-cluster=${this.#initialCluster}`,
       `--initial-advertise-peer-urls=${peer}`,
       `--data-dir=${this.#dataDirectory}`,
     );
     await this.run();
+  }
+
+  /** Writes until the space is used up; the returned function makes space again and ends the alarm. */
+  async exhaust(): Promise<() => Promise<void>> {
+    const filler = 'x'.repeat(FILLER_BYTES);
+    const put = (n: number): Promise<boolean> =>
+      fetch(`${this.url}/v3/kv/put`, {
+        method: 'POST',
+        body: JSON.stringify({ key: btoa(`filler/${n}`), value: btoa(filler) }),
+      }).then((response) => response.ok);
+    for (let n = 0; await put(n); n++) if (n > FILLERS_MAX) throw new Error('etcd never ran out of space');
+    return async () => {
+      await this.ctl('del', '--prefix', 'filler/');
+      await this.compact();
+      await this.ctl('defrag');
+      await this.ctl('alarm', 'disarm');
+    };
   }
 
   /** Loses all data and starts as a new cluster at the same address. */

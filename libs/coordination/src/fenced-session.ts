@@ -29,6 +29,7 @@ export class FencedSession implements LeaderSession {
   readonly #abort = new AbortController();
   /** Keys of this function's decisions, oldest first; undefined until they have been listed. */
   #decisions: string[] | undefined;
+  #listing = false;
   readonly #fence: readonly Compare[];
   readonly #key: string;
 
@@ -44,7 +45,6 @@ export class FencedSession implements LeaderSession {
     const { signal } = options.lease;
     signal.addEventListener('abort', () => this.end(signal.reason), { once: true, signal: this.signal });
     if (signal.aborted) this.end(signal.reason);
-    void this.#listDecisions();
   }
 
   get signal(): AbortSignal {
@@ -71,6 +71,8 @@ export class FencedSession implements LeaderSession {
     const removals = pruned.map((key): WriteOp => ({ kind: 'delete', key }));
     const result = await this.#write(compares, [...(change.writes ?? []), ...added, ...removals]);
     if (!result.succeeded) return this.#refused(result);
+    // After the first commit, which somebody may wait for, and not before it.
+    if (!this.#listing) void this.#listDecisions();
     if (this.#decisions !== undefined && added.length > 0) {
       this.#decisions = [...this.#decisions.slice(pruned.length), ...added.map(({ key }) => key)];
     }
@@ -125,6 +127,7 @@ export class FencedSession implements LeaderSession {
   }
 
   async #listDecisions(): Promise<void> {
+    this.#listing = true;
     try {
       const { store } = this.options;
       const prefix = KEYS.decisions(this.fn);

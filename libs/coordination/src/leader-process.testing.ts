@@ -1,6 +1,6 @@
 /**
  * A process that stands for one function and always has work: writes as soon as it leads and every 20 ms after. Started
- * by tests and benchmarks that kill, stop and cut it off. Arguments: one JSON object (`LeaderProcessArguments`); events
+ * by tests and benchmarks that kill, stop and cut it off; SIGUSR2 blocks its event loop for longer than its lease lives. Arguments: one JSON object (`LeaderProcessArguments`); events
  * come as JSON lines on standard output, with the machine's monotonic time, which all processes share.
  */
 import { createServer } from 'node:net';
@@ -13,10 +13,12 @@ export interface LeaderProcessArguments {
   readonly endpoints: readonly string[];
   readonly replica: string;
   readonly leaseTtlMs: number;
+  /** Also tells of each act for which it got a header. */
+  readonly tellActs?: boolean;
 }
 
 export interface LeaderProcessEvent {
-  readonly event: 'standing' | 'leading' | 'first-write' | 'ended' | 'trouble';
+  readonly event: 'standing' | 'leading' | 'first-write' | 'act' | 'ended' | 'trouble';
   readonly atMs: number;
   readonly epoch?: number;
   readonly detail?: string;
@@ -24,6 +26,7 @@ export interface LeaderProcessEvent {
 
 export const LEADER_LEVEL = levelId('leaders');
 const WRITE_MS = 20;
+const STALL_MS_MORE = 1_000;
 
 const args = JSON.parse(process.argv[2] ?? '{}') as LeaderProcessArguments;
 const tell = (
@@ -52,6 +55,8 @@ const work = async (session: LeaderSession): Promise<void> => {
   for (let n = 0; session.isLive(); n++) {
     const key = `log/${epoch}-${n}`;
     try {
+      session.actHeader('work');
+      if (args.tellActs === true) tell('act', { epoch });
       await session.commit({
         writes: [{ kind: 'put', key, value: JSON.stringify({ epoch, replica: args.replica }) }],
       });
@@ -82,6 +87,10 @@ server.listen(0, '127.0.0.1', () => {
   candidate.onSession((session) => void work(session));
   candidate.onLeaderChange((leader) => {
     if (leader !== undefined) tell('standing', { detail: leader.replica });
+  });
+  process.on('SIGUSR2', () => {
+    const untilMs = performance.now() + args.leaseTtlMs + STALL_MS_MORE;
+    while (performance.now() < untilMs);
   });
   process.once('SIGTERM', () => {
     void membership.close().then(() => process.exit(0));

@@ -98,7 +98,14 @@ export class LevelCandidate implements Candidate {
       this.#cancelReturn = undefined;
       if (this.#lease !== undefined) this.#stand(this.#lease);
     });
-    if (lease !== undefined && (revision > 0 || standingIn !== undefined)) await this.#withdraw(lease);
+    if (lease !== undefined && (revision > 0 || standingIn !== undefined)) {
+      await this.#withdraw(lease, revision);
+    }
+  }
+
+  /** Where the key is that this candidate stands or leads with; undefined while it does neither. */
+  own(): { readonly key: string; readonly createRevision: number } | undefined {
+    return this.#revision === 0 ? undefined : { key: this.#key, createRevision: this.#revision };
   }
 
   /** No more return from standing aside. */
@@ -147,14 +154,17 @@ export class LevelCandidate implements Candidate {
       onResign: () => this.resign(),
     });
     this.#session = session;
-    void this.#announce(session);
+    void this.#announce(session, this.context.election.revision);
   }
 
-  /** Only once every view shows what the predecessor wrote. */
-  async #announce(session: FencedSession): Promise<void> {
+  /**
+   * Only once every view shows what the predecessor wrote. The fence of all that was its key, which was gone at
+   * `revision`: nothing of it can be newer.
+   */
+  async #announce(session: FencedSession, revision: number): Promise<void> {
     while (session.isLive()) {
       try {
-        await this.context.store.catchUp({ signal: session.signal });
+        await this.context.store.catchUp({ signal: session.signal, revision });
         break;
       } catch (error) {
         if (!session.isLive()) return;
@@ -179,7 +189,7 @@ export class LevelCandidate implements Candidate {
   #removeLateKey(leaseOfKey: string | undefined): void {
     const lease = this.#lease;
     const isOurs = lease !== undefined && leaseOfKey === lease.id;
-    if (isOurs && this.#standing === undefined && !this.#withdrawing) void this.#withdraw(lease);
+    if (isOurs && this.#standing === undefined && !this.#withdrawing) void this.#withdraw(lease, 0);
   }
 
   #leave(reason: string): void {
@@ -249,10 +259,14 @@ export class LevelCandidate implements Candidate {
   }
 
   /** Takes our key away; tried until it is gone or the lease ends, for a key without a leader behind it blocks all. */
-  async #withdraw(lease: HeldLease): Promise<void> {
+  async #withdraw(lease: HeldLease, revision: number): Promise<void> {
     this.#withdrawing = true;
+    // A successor waits for this: the known key is taken away without asking first what is there.
+    let known = revision;
     for (let waitMs = RETRY_MIN_MS; lease.isLive() && this.#standing === undefined;) {
       try {
+        if (known > 0 && (await this.#delete(lease, known))) break;
+        known = 0;
         if (await this.#tryToWithdraw(lease)) break;
       } catch (error) {
         if (lease.isLive()) this.context.onTrouble(error);
@@ -264,11 +278,13 @@ export class LevelCandidate implements Candidate {
   }
 
   async #tryToWithdraw(lease: HeldLease): Promise<boolean> {
-    const { store } = this.context;
-    const entry = await store.get(this.#key, { signal: lease.signal });
-    if (entry?.lease !== lease.id) return true;
-    const result = await store.txn(
-      [{ key: this.#key, createRevision: entry.createRevision }],
+    const entry = await this.context.store.get(this.#key, { signal: lease.signal });
+    return entry?.lease !== lease.id || this.#delete(lease, entry.createRevision);
+  }
+
+  async #delete(lease: HeldLease, createRevision: number): Promise<boolean> {
+    const result = await this.context.store.txn(
+      [{ key: this.#key, createRevision }],
       [{ kind: 'delete', key: this.#key }],
       { signal: lease.signal },
     );

@@ -15,10 +15,11 @@ import { TcpProcessProbe } from './process-probe.js';
 import type { ProcessProbe } from './process-probe.js';
 import { PublishedKeys } from './published-keys.js';
 import type { Candidate, Membership } from './session.js';
-import type { CallOptions, Store, View } from './store.js';
+import type { CallOptions, Store, View, WriteOp } from './store.js';
 import { Waiters } from './waiters.js';
 
 const JOIN_TIMEOUT_MS = 10_000;
+const REMOVE_TIMEOUT_MS = 500;
 
 export interface JoinLevelOptions {
   /** Stays the caller's: closing the membership does not close it. */
@@ -126,11 +127,28 @@ export class LevelMembership implements Membership {
     this.#closed = true;
     this.#offChange();
     this.#peers.close();
-    for (const candidate of this.#candidates.values()) candidate.close();
+    const candidates = [...this.#candidates.values()];
+    const keys = candidates.map((candidate) => candidate.own()).filter((own) => own !== undefined);
+    for (const candidate of candidates) candidate.close();
     this.#waiters.fail('the process has left the level');
     this.#published.close();
+    await this.#removeKeys(keys);
     await this.#keeper.close();
     this.#election.close();
+  }
+
+  /**
+   * The revocation of the lease does it, too, but its first use costs several milliseconds, and successors wait. Writes
+   * have gone this way before.
+   */
+  async #removeKeys(
+    keys: readonly { readonly key: string; readonly createRevision: number }[],
+  ): Promise<void> {
+    if (keys.length === 0) return;
+    const deletes = keys.map(({ key }): WriteOp => ({ kind: 'delete', key }));
+    const { store } = this.#options;
+    // Refused when somebody revoked the lease before; unreachable is told by the keeper.
+    await store.txn(keys, deletes, { timeoutMs: REMOVE_TIMEOUT_MS }).catch(() => undefined);
   }
 
   #onHeld(lease: HeldLease): void {

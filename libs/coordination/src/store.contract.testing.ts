@@ -14,6 +14,10 @@ export interface StoreRig {
   /** Takes a snapshot; the returned function restores it, with a lower revision and the same cluster id. */
   snapshot(): Promise<() => Promise<void>>;
   empty(): Promise<void>;
+  /** It accepts everything and answers nothing; then it goes on where it stopped. */
+  stick(stuck: boolean): void;
+  /** Its space is used up (the NOSPACE alarm is on); the returned function makes space and ends the alarm. */
+  exhaust(): Promise<() => Promise<void>>;
   /** Lets time pass until the condition holds. */
   until(what: string, condition: () => boolean, boundMs?: number): Promise<void>;
   stop(): Promise<void>;
@@ -24,6 +28,8 @@ export interface RigClient {
   blackHole(): void;
   cut(): void;
   reset(): void;
+  /** Every message arrives this much later from now on, until `heal`. */
+  slow(ms: number): void;
   heal(): void;
 }
 
@@ -275,6 +281,71 @@ export const describeStore = (name: string, start: () => Promise<StoreRig>): voi
       await expect(call).rejects.toMatchObject({ code: 'unavailable' });
     });
 
+    it('loses nothing over a slow link, and answers in time whom it cannot serve in time', async () => {
+      const a = await client();
+      const b = await client();
+      const p = fresh();
+      const view = b.store.view(p);
+      await view.whenSynced();
+      b.slow(120);
+      await expect(waited(rig, b.store.get(`${p}0`, { timeoutMs: 60 }))).rejects.toMatchObject({
+        code: 'deadline',
+        retryable: true,
+      });
+      const revision = await fill(a.store, p, 100);
+      const late = b.store.txn([], [put(`${p}own`)], { untilSeen: true });
+      await waited(rig, late);
+      expect(view.get(`${p}own`)).toBeDefined();
+      await rig.until('everything', () => view.entries.size === 101 && view.revision >= revision);
+      expect(view.regressions).toBe(0);
+    });
+
+    it('answers by the deadline what a stuck server does not, and shows afterwards what became of it', async () => {
+      const { store } = await client();
+      const p = fresh();
+      const view = store.view(p);
+      await view.whenSynced();
+      rig.stick(true);
+      const codes: string[] = [];
+      const failed = (error: { code: string }): void => void codes.push(error.code);
+      void store.txn([], [put(`${p}a`)], { timeoutMs: 300 }).catch(failed);
+      void store.list(p, { timeoutMs: 300 }).catch(failed);
+      await rig.until('both deadlines', () => codes.length === 2, 2_000);
+      expect(codes).toEqual(['deadline', 'deadline']);
+      await rig.until('stale', () => view.staleMs() > 1_500);
+      expect(view.synced).toBe(true);
+      rig.stick(false);
+      await rig.until('fresh', () => view.staleMs() < 1_000);
+      // Unknown is not undone: whichever it was, view and store agree.
+      await waited(rig, store.catchUp());
+      const stored = await waited(rig, store.get(`${p}a`));
+      expect(view.get(`${p}a`)?.modRevision).toBe(stored?.modRevision);
+      await waited(rig, store.txn([], [put(`${p}b`)], { untilSeen: true }));
+      expect(view.get(`${p}b`)).toBeDefined();
+    });
+
+    it('refuses puts and leases for good without space, goes on with the rest, and recovers', async () => {
+      const { store } = await client();
+      const p = fresh();
+      const view = store.view(p);
+      const lease = await store.grantLease(LEASE_TTL_MS);
+      await store.txn([], [put(`${p}a`), { ...put(`${p}leased`), lease: lease.id }], { untilSeen: true });
+      const relieve = await rig.exhaust();
+      // Not retryable: only somebody who makes space helps.
+      const refusal = { code: 'exhausted', retryable: false };
+      await expect(store.txn([], [put(`${p}b`)])).rejects.toMatchObject(refusal);
+      await expect(store.grantLease(LEASE_TTL_MS)).rejects.toMatchObject(refusal);
+      expect((await store.list(p)).entries).toHaveLength(2);
+      expect(await store.keepAlive(lease.id)).toBe(lease.ttlMs);
+      await store.txn([], [{ kind: 'delete', key: `${p}a` }], { untilSeen: true });
+      expect(keys(view)).toEqual([`${p}leased`]);
+      await relieve();
+      await rig.until('reachable', () => view.staleMs() < 1_000);
+      await store.txn([], [put(`${p}b`)], { untilSeen: true });
+      expect(view.get(`${p}b`)).toBeDefined();
+      await store.grantLease(LEASE_TTL_MS);
+    });
+
     it('goes on after the server was killed and started again', async () => {
       const { store } = await client();
       const p = fresh();
@@ -330,4 +401,13 @@ export const describeStore = (name: string, start: () => Promise<StoreRig>): voi
       expect(keys(view)).toEqual([]);
     });
   });
+};
+
+/** Lets time pass until the promise has settled. */
+export const waited = async <T>(rig: { until: StoreRig['until'] }, promise: Promise<T>): Promise<T> => {
+  let settled = false;
+  const done = (): void => void (settled = true);
+  promise.then(done, done);
+  await rig.until('an answer', () => settled);
+  return promise;
 };

@@ -63,6 +63,11 @@ export interface TxnOptions extends CallOptions {
   readonly untilSeen?: boolean;
 }
 
+export interface CatchUpOptions extends CallOptions {
+  /** One this store has shown already; spares asking for the newest. */
+  readonly revision?: number;
+}
+
 export interface Store {
   get(key: string, options?: CallOptions): Promise<KeyValue | undefined>;
   /** All entries below `prefix` at one revision, sorted by key. */
@@ -77,10 +82,11 @@ export interface Store {
   /** Opens a view of all keys below `prefix`; resolves at once, see `View.synced`. */
   view(prefix: string): View;
   /**
-   * Brings every synced view of this store up to the present of this call, asking the server where no event tells. A new
-   * leader's session begins after it, so that its first pass sees all its predecessor wrote. Rejects with `deadline`.
+   * Brings every synced view of this store up to a revision, by default that of the store at this call, asking the server
+   * where no event tells. A new leader's session begins after it, so that its first pass sees all its predecessor wrote.
+   * Rejects with `deadline`.
    */
-  catchUp(options?: CallOptions): Promise<void>;
+  catchUp(options?: CatchUpOptions): Promise<void>;
   /**
    * Called when the store was seen to have gone backwards (restored from an older snapshot, emptied, another cluster):
    * nothing learnt from it before holds any more. Returns the unsubscribe function.

@@ -9,6 +9,7 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #mode: Mode = 'open';
+  #delayMs = 0;
   #port = 0;
 
   private constructor(private readonly targetPort: number) {
@@ -36,8 +37,15 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** Passes everything on this much later, each way, from now on; order is kept. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
+  /** Ends a black hole, a refusal and a delay. */
   heal(): void {
     this.#mode = 'open';
+    this.#delayMs = 0;
     for (const socket of this.#sockets) socket.resume();
   }
 
@@ -72,8 +80,12 @@ export class TcpProxy {
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from);
     from.setNoDelay(true);
-    from.on('data', (chunk) => {
-      if (!to.destroyed) to.write(chunk);
+    let passed: Promise<void> = Promise.resolve();
+    from.on('data', (chunk: Buffer) => {
+      passed = later(passed, this.#delayMs).then(() => {
+        if (!to.destroyed) to.write(chunk);
+        return undefined;
+      });
     });
     from.on('error', () => undefined);
     from.on('close', () => {
@@ -83,3 +95,11 @@ export class TcpProxy {
     if (this.#mode === 'black-hole') from.pause();
   }
 }
+
+/** After `before`, and no sooner than `ms` from now. */
+const later = async (before: Promise<void>, ms: number): Promise<void> => {
+  const atMs = performance.now() + ms;
+  await before;
+  const restMs = atMs - performance.now();
+  if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+};

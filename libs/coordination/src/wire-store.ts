@@ -9,6 +9,7 @@ import { StoreEra } from './store-era.js';
 import { TXN_OPS_MAX } from './store.js';
 import type {
   CallOptions,
+  CatchUpOptions,
   Compare,
   GrantedLease,
   KeyValue,
@@ -162,12 +163,10 @@ export class WireStore implements Store {
     return view;
   }
 
-  async catchUp(options?: CallOptions): Promise<void> {
-    const { header } = await this.#range(this.#nothing, callOf(options));
+  async catchUp(options: CatchUpOptions = {}): Promise<void> {
+    const revision = options.revision ?? (await this.#range(this.#nothing, callOf(options))).header.revision;
     const views = [...this.#views].filter((view) => view.synced);
-    await Promise.all(
-      views.map((view) => view.whenAt(header.revision, { timeoutMs: TIMEOUT_MS, ...options })),
-    );
+    await Promise.all(views.map((view) => view.whenAt(revision, { timeoutMs: TIMEOUT_MS, ...options })));
   }
 
   onRegress(listener: () => void): () => void {
