@@ -82,10 +82,7 @@ export class TcpProxy {
     from.setNoDelay(true);
     let passed: Promise<void> = Promise.resolve();
     from.on('data', (chunk: Buffer) => {
-      passed = later(passed, this.#delayMs).then(() => {
-        if (!to.destroyed) to.write(chunk);
-        return undefined;
-      });
+      passed = passOn(passed, this.#delayMs, to, chunk);
     });
     from.on('error', () => undefined);
     from.on('close', () => {
@@ -97,9 +94,14 @@ export class TcpProxy {
 }
 
 /** After `before`, and no sooner than `ms` from now. */
-const later = async (before: Promise<void>, ms: number): Promise<void> => {
+const passOn = async (before: Promise<void>, ms: number, to: Socket, chunk: Buffer): Promise<void> => {
   const atMs = performance.now() + ms;
   await before;
   const restMs = atMs - performance.now();
-  if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+  if (restMs > 0) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, restMs);
+    });
+  }
+  if (!to.destroyed) to.write(chunk);
 };
