@@ -406,8 +406,11 @@ export const describeStore = (name: string, start: () => Promise<StoreRig>): voi
 /** Lets time pass until the promise has settled. */
 export const waited = async <T>(rig: { until: StoreRig['until'] }, promise: Promise<T>): Promise<T> => {
   let settled = false;
-  const done = (): void => void (settled = true);
-  promise.then(done, done);
+  const end = (): void => {
+    settled = true;
+  };
+  // What it failed with is for whoever awaits it.
+  void promise.catch(() => undefined).finally(end);
   await rig.until('an answer', () => settled);
   return promise;
 };
