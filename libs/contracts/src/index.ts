@@ -7,6 +7,7 @@ export * from './keys.js';
 export * from './histogram.js';
 export * from './errors.js';
 export * from './release.js';
+export * from './bare-graph.js';
 export * as agent from './generated/mitosis/v1/agent.js';
 export * as autoscaler from './generated/mitosis/v1/autoscaler.js';
 export * as common from './generated/mitosis/v1/common.js';

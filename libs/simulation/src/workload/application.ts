@@ -3,10 +3,10 @@
  * of the benchmark; `mitosis simulate` makes its own from a composition and a recording.
  */
 import {
+  bareComponent,
+  bareTypeGraph,
   componentName,
-  levelId,
   type Component,
-  type Objective,
   type ScalingPolicy,
   type TypeGraph,
 } from '@mitosis/contracts';
@@ -50,68 +50,16 @@ const TIERS = [
 ] as const;
 
 const CPU_SHARE = 0.9;
-const NOTHING = { cpus: 0, memoryBytes: 0, pids: 0 };
 
-const componentOf = (
-  name: string,
-  next: string | undefined,
-  policy: ScalingPolicy,
-  max: number,
-): Component => ({
-  name: componentName(name),
-  kind: 'service',
-  version: 'v1',
-  run: null,
-  ports: [{ name: 'default', target: 0, protocol: 'http', published: [] }],
-  dependsOn:
-    next === undefined
-      ? []
-      : [{ component: componentName(next), condition: 'started', required: true, restart: false }],
-  probe: {
-    kind: 'none',
-    command: [],
-    port: '',
-    path: '',
-    intervalMs: 1_000,
-    timeoutMs: 1_000,
-    retries: 3,
-    startPeriodMs: 0,
-    startIntervalMs: 100,
-  },
-  scale: { min: 1, max, initial: 1 },
-  policy,
-  objective: null,
-  resources: { limits: NOTHING, reservations: NOTHING },
-  restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 },
-  update: {
-    parallelism: 1,
-    delayMs: 0,
-    monitorMs: 0,
-    failureAction: 'pause',
-    maxFailureRatio: 0,
-    order: 'start-first',
-  },
-  exclusive: false,
-  runOnce: false,
-  alternatives: [],
-  rebind: { p95Ms: 0, errorRatio: 0, afterMs: 0, returnAfterMs: 0, trialShare: 0 },
-  composition: null,
-  drainDeadlineMs: 10_000,
-  labels: {},
-});
-
-const typeGraphOf = (components: readonly Component[], objective: Objective): TypeGraph => ({
-  v: 1,
-  level: levelId('simulated'),
-  name: 'simulated',
-  entry: components[0]?.name ?? null,
-  objective,
-  budgetPerHour: null,
-  components: Object.fromEntries(components.map((component) => [component.name, component])),
-  sites: [],
-  management: { managers: 1, routers: 1, etcdMembers: 1 },
-  digest: 'simulated',
-});
+const componentOf = (name: string, next: string | undefined, policy: ScalingPolicy, max: number): Component =>
+  bareComponent(name, {
+    dependsOn:
+      next === undefined
+        ? []
+        : [{ component: componentName(next), condition: 'started', required: true, restart: false }],
+    scale: { min: 1, max, initial: 1 },
+    policy,
+  });
 
 /** A chain of tiers, each called by the one before it; the objective leaves twice the service time for waiting. */
 export const chainApplication = (options: ChainOptions): Application => {
@@ -146,9 +94,16 @@ export const chainApplication = (options: ChainOptions): Application => {
   const serviceMs = tiers.reduce((sum, tier) => sum + tier.serviceMs * tier.visits, 0);
   const objectiveMs = 100 + 2 * serviceMs;
   return {
-    typeGraph: typeGraphOf(
+    typeGraph: bareTypeGraph(
+      'simulated',
       names.map((name, i) => componentOf(name, names[i + 1], options.policy(seen(i)), options.max)),
-      { latency: [{ percentile: options.percentile, ms: objectiveMs }], errorRatio: null, throughput: null },
+      {
+        objective: {
+          latency: [{ percentile: options.percentile, ms: objectiveMs }],
+          errorRatio: null,
+          throughput: null,
+        },
+      },
     ),
     components,
     objectiveMs,

@@ -1,15 +1,15 @@
 /** Observations and type graphs for tests: everything healthy and quiet unless a test says otherwise. */
 import {
+  bareComponent,
+  bareTypeGraph,
   componentName,
-  levelId,
+  NO_RESOURCES,
   type Component,
   type Objective,
   type ScalingPolicy,
   type TypeGraph,
 } from '@mitosis/contracts';
 import type { ComponentObservation, RequestMetrics, RequestWindow } from './observation.js';
-
-const NO_RESOURCES = { cpus: 0, memoryBytes: 0, pids: 0 };
 
 export const p95 = (ms: number): Objective => ({
   latency: [{ percentile: 95, ms }],
@@ -52,7 +52,7 @@ export const anObservation = (overrides: Partial<ComponentObservation> = {}): Co
   readyStableSinceMs: 0,
   startMs: 2_000,
   scale: { min: 1, max: 10, initial: 2 },
-  resources: { limits: NO_RESOURCES, reservations: NO_RESOURCES },
+  resources: NO_RESOURCES,
   objective: p95(200),
   requests: someRequests(aWindow()),
   usage: null,
@@ -61,46 +61,12 @@ export const anObservation = (overrides: Partial<ComponentObservation> = {}): Co
   ...overrides,
 });
 
-export const aComponent = (name: string, overrides: Partial<Component> = {}): Component => ({
-  name: componentName(name),
-  kind: 'service',
-  version: 'v1',
-  run: null,
-  ports: [{ name: 'default', target: 0, protocol: 'http', published: [] }],
-  dependsOn: [],
-  probe: {
-    kind: 'none',
-    command: [],
-    port: '',
-    path: '',
-    intervalMs: 1_000,
-    timeoutMs: 1_000,
-    retries: 3,
-    startPeriodMs: 0,
-    startIntervalMs: 100,
-  },
-  scale: { min: 1, max: 10, initial: 2 },
-  policy: { kind: 'slo', holdMs: 0 },
-  objective: null,
-  resources: { limits: NO_RESOURCES, reservations: NO_RESOURCES },
-  restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 },
-  update: {
-    parallelism: 1,
-    delayMs: 0,
-    monitorMs: 0,
-    failureAction: 'pause',
-    maxFailureRatio: 0,
-    order: 'start-first',
-  },
-  exclusive: false,
-  runOnce: false,
-  alternatives: [],
-  rebind: { p95Ms: 0, errorRatio: 0, afterMs: 0, returnAfterMs: 0, trialShare: 0 },
-  composition: null,
-  drainDeadlineMs: 10_000,
-  labels: {},
-  ...overrides,
-});
+export const aComponent = (name: string, overrides: Partial<Component> = {}): Component =>
+  bareComponent(name, {
+    scale: { min: 1, max: 10, initial: 2 },
+    policy: { kind: 'slo', holdMs: 0 },
+    ...overrides,
+  });
 
 export const calls = (...names: readonly string[]): Component['dependsOn'] =>
   names.map((name) => ({
@@ -110,22 +76,8 @@ export const calls = (...names: readonly string[]): Component['dependsOn'] =>
     restart: false,
   }));
 
-export const aTypeGraph = (
-  components: readonly Component[],
-  overrides: Partial<TypeGraph> = {},
-): TypeGraph => ({
-  v: 1,
-  level: levelId('shop'),
-  name: 'shop',
-  entry: components[0]?.name ?? null,
-  objective: p95(300),
-  budgetPerHour: null,
-  components: Object.fromEntries(components.map((component) => [component.name, component])),
-  sites: [],
-  management: { managers: 2, routers: 2, etcdMembers: 1 },
-  digest: 'd1',
-  ...overrides,
-});
+export const aTypeGraph = (components: readonly Component[], overrides: Partial<TypeGraph> = {}): TypeGraph =>
+  bareTypeGraph('shop', components, { objective: p95(300), digest: 'd1', ...overrides });
 
 /** One of each kind, with options a composition could have. */
 export const POLICY_EXAMPLES: { readonly [K in ScalingPolicy['kind']]: Extract<ScalingPolicy, { kind: K }> } =

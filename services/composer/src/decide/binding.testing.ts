@@ -1,8 +1,9 @@
 /** Components with alternatives, samples, and providers in virtual time for tests of bindings. */
 import {
+  bareComponent,
+  bareTypeGraph,
   componentName,
   decisionId,
-  levelId,
   type Alternative,
   type BindingRecord,
   type Component,
@@ -12,8 +13,6 @@ import {
 import { EMPTY_BINDING, observeBinding, type BindingState } from './binding-state.js';
 import { decideBinding, type BindingChange } from './binding.js';
 import type { Sample } from './verdict.js';
-
-const NO_RESOURCES = { cpus: 0, memoryBytes: 0, pids: 0 };
 
 export const REBIND: RebindPolicy = {
   p95Ms: 250,
@@ -35,46 +34,8 @@ export const own = (name: string, component: string, price: number): Alternative
   price,
 });
 
-export const aComponent = (name: string, overrides: Partial<Component> = {}): Component => ({
-  name: componentName(name),
-  kind: 'service',
-  version: 'v1',
-  run: null,
-  ports: [{ name: 'default', target: 0, protocol: 'http', published: [] }],
-  dependsOn: [],
-  probe: {
-    kind: 'none',
-    command: [],
-    port: '',
-    path: '',
-    intervalMs: 1_000,
-    timeoutMs: 1_000,
-    retries: 3,
-    startPeriodMs: 0,
-    startIntervalMs: 100,
-  },
-  scale: { min: 1, max: 4, initial: 1 },
-  policy: { kind: 'fixed' },
-  objective: null,
-  resources: { limits: NO_RESOURCES, reservations: NO_RESOURCES },
-  restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 },
-  update: {
-    parallelism: 1,
-    delayMs: 0,
-    monitorMs: 0,
-    failureAction: 'pause',
-    maxFailureRatio: 0,
-    order: 'start-first',
-  },
-  exclusive: false,
-  runOnce: false,
-  alternatives: [],
-  rebind: REBIND,
-  composition: null,
-  drainDeadlineMs: 10_000,
-  labels: {},
-  ...overrides,
-});
+export const aComponent = (name: string, overrides: Partial<Component> = {}): Component =>
+  bareComponent(name, { scale: { min: 1, max: 4, initial: 1 }, rebind: REBIND, ...overrides });
 
 export const aBinding = (
   alternatives: readonly Alternative[],
@@ -227,19 +188,5 @@ export const seededRandom = (seed: number): (() => number) => {
   };
 };
 
-export const aTypeGraph = (
-  components: readonly Component[],
-  overrides: Partial<TypeGraph> = {},
-): TypeGraph => ({
-  v: 1,
-  level: levelId('shop'),
-  name: 'shop',
-  entry: components[0]?.name ?? null,
-  objective: null,
-  budgetPerHour: null,
-  components: Object.fromEntries(components.map((component) => [component.name, component])),
-  sites: [],
-  management: { managers: 2, routers: 2, etcdMembers: 1 },
-  digest: 'd1',
-  ...overrides,
-});
+export const aTypeGraph = (components: readonly Component[], overrides: Partial<TypeGraph> = {}): TypeGraph =>
+  bareTypeGraph('shop', components, { digest: 'd1', ...overrides });

@@ -1,6 +1,8 @@
 /** Inputs of tests: a level with one site, and builders for what lies in it. */
 import {
   agent,
+  bareComponent,
+  bareTypeGraph,
   componentName,
   decisionId,
   instanceId,
@@ -32,72 +34,31 @@ export const RELEASE: Release = {
   etcd: 'etcd',
 };
 
-export const service = (name: string, over: Partial<Component> = {}): Component => ({
-  name: componentName(name),
-  kind: 'service',
-  version: 'v1',
-  run: {
-    driver: 'process',
-    image: null,
-    command: ['node', `${name}.js`],
-    workingDir: '/srv',
-    env: {},
-    user: '',
-    stopSignal: 'SIGTERM',
-    stopGraceMs: 10_000,
-    container: {},
-  },
-  ports: [{ name: 'default', target: 0, protocol: 'http', published: [] }],
-  dependsOn: [],
-  probe: {
-    kind: 'none',
-    command: [],
-    port: '',
-    path: '',
-    intervalMs: 1_000,
-    timeoutMs: 1_000,
-    retries: 3,
-    startPeriodMs: 0,
-    startIntervalMs: 100,
-  },
-  scale: { min: 1, max: 10, initial: 1 },
-  policy: { kind: 'fixed' },
-  objective: null,
-  resources: {
-    limits: { cpus: 0, memoryBytes: 0, pids: 0 },
-    reservations: { cpus: 0, memoryBytes: 0, pids: 0 },
-  },
-  restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 },
-  update: {
-    parallelism: 1,
-    delayMs: 0,
-    monitorMs: 5_000,
-    failureAction: 'pause',
-    maxFailureRatio: 0,
-    order: 'start-first',
-  },
-  exclusive: false,
-  runOnce: false,
-  alternatives: [],
-  rebind: { p95Ms: 500, errorRatio: 0.05, afterMs: 1_000, returnAfterMs: 5_000, trialShare: 0.01 },
-  composition: null,
-  drainDeadlineMs: 10_000,
-  labels: {},
-  ...over,
-});
+export const service = (name: string, over: Partial<Component> = {}): Component =>
+  bareComponent(name, {
+    run: {
+      driver: 'process',
+      image: null,
+      command: ['node', `${name}.js`],
+      workingDir: '/srv',
+      env: {},
+      user: '',
+      stopSignal: 'SIGTERM',
+      stopGraceMs: 10_000,
+      container: {},
+    },
+    update: {
+      parallelism: 1,
+      delayMs: 0,
+      monitorMs: 5_000,
+      failureAction: 'pause',
+      maxFailureRatio: 0,
+      order: 'start-first',
+    },
+    ...over,
+  });
 
-export const typeGraph = (...components: readonly Component[]): TypeGraph => ({
-  v: 1,
-  level: LEVEL,
-  name: 'shop',
-  entry: components[0]?.name ?? null,
-  objective: null,
-  budgetPerHour: null,
-  components: Object.fromEntries(components.map((component) => [component.name, component])),
-  sites: [],
-  management: { managers: 1, routers: 1, etcdMembers: 1 },
-  digest: 'd',
-});
+export const typeGraph = (...components: readonly Component[]): TypeGraph => bareTypeGraph(LEVEL, components);
 
 export const versioned = <T>(value: T, modRevision = 10): Versioned<T> => ({ value, modRevision });
 

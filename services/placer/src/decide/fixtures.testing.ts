@@ -1,8 +1,9 @@
 /** Inputs of tests. */
 import {
+  bareComponent,
+  bareTypeGraph,
   componentName,
   decisionId,
-  levelId,
   siteId,
   type Component,
   type SiteRecord,
@@ -20,58 +21,26 @@ export const component = (
     readonly limitCpus?: number;
     readonly runOnce?: boolean;
   } = {},
-): Component => ({
-  name: componentName(name),
-  kind: 'service',
-  version: 'v1',
-  run: {
-    driver: 'process',
-    image: null,
-    command: ['node'],
-    workingDir: '/',
-    env: {},
-    user: '',
-    stopSignal: 'SIGTERM',
-    stopGraceMs: 1_000,
-    container: {},
-  },
-  ports: [],
-  dependsOn: [],
-  probe: {
-    kind: 'none',
-    command: [],
-    port: '',
-    path: '',
-    intervalMs: 1_000,
-    timeoutMs: 1_000,
-    retries: 3,
-    startPeriodMs: 0,
-    startIntervalMs: 100,
-  },
-  scale: { min: 1, max: 10, initial: 1 },
-  policy: { kind: 'fixed' },
-  objective: null,
-  resources: {
-    limits: { cpus: resources.limitCpus ?? 0, memoryBytes: 0, pids: 0 },
-    reservations: { cpus: resources.cpus ?? 0, memoryBytes: resources.memoryBytes ?? 0, pids: 0 },
-  },
-  restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 },
-  update: {
-    parallelism: 1,
-    delayMs: 0,
-    monitorMs: 0,
-    failureAction: 'pause',
-    maxFailureRatio: 0,
-    order: 'start-first',
-  },
-  exclusive: false,
-  runOnce: resources.runOnce ?? false,
-  alternatives: [],
-  rebind: { p95Ms: 500, errorRatio: 0.05, afterMs: 1_000, returnAfterMs: 5_000, trialShare: 0.01 },
-  composition: null,
-  drainDeadlineMs: 10_000,
-  labels: {},
-});
+): Component =>
+  bareComponent(name, {
+    run: {
+      driver: 'process',
+      image: null,
+      command: ['node'],
+      workingDir: '/',
+      env: {},
+      user: '',
+      stopSignal: 'SIGTERM',
+      stopGraceMs: 1_000,
+      container: {},
+    },
+    ports: [],
+    resources: {
+      limits: { cpus: resources.limitCpus ?? 0, memoryBytes: 0, pids: 0 },
+      reservations: { cpus: resources.cpus ?? 0, memoryBytes: resources.memoryBytes ?? 0, pids: 0 },
+    },
+    runOnce: resources.runOnce ?? false,
+  });
 
 export const site = (name: string, over: Partial<SiteRecord> = {}): SiteRecord => ({
   v: 1,
@@ -97,18 +66,7 @@ export const specOf = (
     generation: 1,
     phase,
     appliedAtMs: 0,
-    typeGraph: {
-      v: 1,
-      level: levelId('shop'),
-      name: 'shop',
-      entry: null,
-      objective: null,
-      budgetPerHour: null,
-      components: Object.fromEntries(components.map((one) => [one.name, one])),
-      sites,
-      management: { managers: 1, routers: 1, etcdMembers: 1 },
-      digest: '',
-    },
+    typeGraph: bareTypeGraph('shop', components, { entry: null, sites }),
   });
 
 export const target = (name: string, count: number, modRevision = 20): Versioned<TargetRecord> =>

@@ -1,9 +1,10 @@
 /** Builders for table inputs in tests: small, readable, complete. */
 import {
+  bareComponent,
+  bareTypeGraph,
   componentName,
   decisionId,
   instanceId,
-  levelId,
   siteId,
   type BindingTarget,
   type Component,
@@ -11,7 +12,6 @@ import {
   type Endpoint,
   type ListenerRecord,
   type SpecRecord,
-  type TypeGraph,
 } from '@mitosis/contracts';
 import type { ObservedRecords } from './table.js';
 
@@ -19,64 +19,16 @@ export const component = (
   name: string,
   kind: ComponentKind = 'service',
   protocol: 'http' | 'tcp' = 'http',
-): Component => ({
-  name: componentName(name),
-  kind,
-  version: 'v1',
-  run: null,
-  ports: [{ name: 'default', target: 0, protocol, published: [] }],
-  dependsOn: [],
-  probe: {
-    kind: 'none',
-    command: [],
-    port: 'default',
-    path: '/',
-    intervalMs: 1_000,
-    timeoutMs: 1_000,
-    retries: 3,
-    startPeriodMs: 0,
-    startIntervalMs: 100,
-  },
-  scale: { min: 1, max: 3, initial: 1 },
-  policy: { kind: 'fixed' },
-  objective: null,
-  resources: {
-    limits: { cpus: 0, memoryBytes: 0, pids: 0 },
-    reservations: { cpus: 0, memoryBytes: 0, pids: 0 },
-  },
-  restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 },
-  update: {
-    parallelism: 1,
-    delayMs: 0,
-    monitorMs: 0,
-    failureAction: 'pause',
-    maxFailureRatio: 0,
-    order: 'start-first',
-  },
-  exclusive: false,
-  runOnce: false,
-  alternatives: [],
-  rebind: { p95Ms: 0, errorRatio: 0, afterMs: 0, returnAfterMs: 0, trialShare: 0 },
-  composition: null,
-  drainDeadlineMs: 10_000,
-  labels: {},
-});
+): Component =>
+  bareComponent(name, { kind, ports: [{ name: 'default', target: 0, protocol, published: [] }] });
 
-export const spec = (entry: string | null, components: readonly Component[]): SpecRecord => {
-  const typeGraph: TypeGraph = {
-    v: 1,
-    level: levelId('shop'),
-    name: 'shop',
-    entry: entry === null ? null : componentName(entry),
-    objective: null,
-    budgetPerHour: null,
-    components: Object.fromEntries(components.map((each) => [each.name, each])),
-    sites: [],
-    management: { managers: 2, routers: 2, etcdMembers: 1 },
-    digest: 'digest',
-  };
-  return { v: 1, generation: 1, phase: 'operating', typeGraph, appliedAtMs: 0 };
-};
+export const spec = (entry: string | null, components: readonly Component[]): SpecRecord => ({
+  v: 1,
+  generation: 1,
+  phase: 'operating',
+  typeGraph: bareTypeGraph('shop', components, { entry: entry === null ? null : componentName(entry) }),
+  appliedAtMs: 0,
+});
 
 export const endpoint = (
   id: string,
