@@ -6,6 +6,7 @@ export * from './records.js';
 export * from './keys.js';
 export * from './histogram.js';
 export * from './errors.js';
+export * from './error-status.js';
 export * from './release.js';
 export * from './bare-graph.js';
 export * as agent from './generated/mitosis/v1/agent.js';

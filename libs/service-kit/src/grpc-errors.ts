@@ -1,12 +1,18 @@
 /**
- * The one place where errors become gRPC statuses and statuses become errors. The status code alone is ambiguous
- * (`fenced` and `not_leader` are both FAILED_PRECONDITION), so the exact code travels as trailing metadata; what comes
- * without it (the agent, a proxy, a connection error) is mapped by its status.
+ * The one place where gRPC statuses become errors again, and where an error says who leads instead. What comes without
+ * our exact code (a proxy, a connection error) is mapped by its status.
  */
-import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import { FencedError, MitosisError, type ErrorCode } from '@mitosis/contracts';
+import { status, type Metadata, type ServiceError } from '@grpc/grpc-js';
+import {
+  ERROR_CODE_KEY,
+  FencedError,
+  MitosisError,
+  STATUS_OF,
+  toGrpcStatus,
+  type ErrorCode,
+  type GrpcStatusError,
+} from '@mitosis/contracts';
 
-const CODE_KEY = 'mitosis-code';
 const LEADER_KEY = 'mitosis-leader';
 
 /** This replica does not lead the function; `leader` is the gRPC address of the one that does, empty when nobody is known. */
@@ -20,35 +26,13 @@ export class NotLeaderError extends MitosisError {
   }
 }
 
-const STATUS_OF: Readonly<Record<ErrorCode, status>> = {
-  invalid_input: status.INVALID_ARGUMENT,
-  not_found: status.NOT_FOUND,
-  conflict: status.ABORTED,
-  not_leader: status.FAILED_PRECONDITION,
-  fenced: status.FAILED_PRECONDITION,
-  unavailable: status.UNAVAILABLE,
-  deadline: status.DEADLINE_EXCEEDED,
-  exhausted: status.RESOURCE_EXHAUSTED,
-  internal: status.INTERNAL,
-};
-
 const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(STATUS_OF, value);
 
-export interface GrpcStatusError extends Error {
-  readonly code: status;
-  readonly details: string;
-  readonly metadata: Metadata;
-}
-
-/** For the serving side. Errors that are not ours become INTERNAL with their message. */
+/** For the serving side: who leads goes with it, where it is known. */
 export const toGrpcError = (error: unknown): GrpcStatusError => {
-  const ours = error instanceof MitosisError ? error : undefined;
-  const code: ErrorCode = ours?.code ?? 'internal';
-  const message = error instanceof Error ? error.message : String(error);
-  const metadata = new Metadata();
-  metadata.set(CODE_KEY, code);
-  if (error instanceof NotLeaderError && error.leader !== '') metadata.set(LEADER_KEY, error.leader);
-  return Object.assign(new Error(message), { code: STATUS_OF[code], details: message, metadata });
+  const answer = toGrpcStatus(error);
+  if (error instanceof NotLeaderError && error.leader !== '') answer.metadata.set(LEADER_KEY, error.leader);
+  return answer;
 };
 
 const codeOfStatus = (code: status): ErrorCode => {
@@ -88,7 +72,7 @@ const first = (metadata: Metadata | undefined, key: string): string =>
 
 /** For the calling side; `where` names service, method and address. */
 export const fromGrpcError = (error: ServiceError, where: string): MitosisError => {
-  const told = first(error.metadata, CODE_KEY);
+  const told = first(error.metadata, ERROR_CODE_KEY);
   const code = isErrorCode(told) ? told : codeOfStatus(error.code);
   const message = `${where}: ${error.details || error.message}`;
   if (code === 'not_leader') return new NotLeaderError(first(error.metadata, LEADER_KEY), message);

@@ -1,9 +1,8 @@
 /** The gRPC edge of the agent: translation only. */
 import type { handleUnaryCall, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
-import { MitosisError, type agent as api } from '@mitosis/contracts';
+import { MitosisError, toGrpcStatus, type agent as api } from '@mitosis/contracts';
 import type { Agent } from './agent.js';
 import { signalNamed } from './adapters/signals.js';
-import { toGrpcStatus } from './serve/grpc-status.js';
 import type { StatsFeed } from './serve/stats-feed.js';
 import { streamLogs, streamStats, watchEvents } from './serve/streams.js';
 

@@ -1,9 +1,8 @@
 /** The three streams of the agent: events, use, output. Each ends with its reader and holds no more than it is read. */
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { followLog, tailLog } from '@mitosis/actuators';
-import { MitosisError, type agent } from '@mitosis/contracts';
+import { MitosisError, toGrpcStatus, type agent } from '@mitosis/contracts';
 import type { Agent } from '../agent.js';
-import { toGrpcStatus } from './grpc-status.js';
 import type { StatsFeed } from './stats-feed.js';
 
 const FOLLOW_EVERY_MS = 100;

@@ -10,75 +10,35 @@ import httpProxy from 'http-proxy';
 import { requestHeaders, targetPath } from '../decide/headers.js';
 import type { AttemptFailure } from '../decide/retry.js';
 import type { Target } from '../decide/table.js';
-import { connectTarget } from './connect.js';
-import { countRequest } from './counters.js';
-import { classifyFailure } from './failure.js';
 import { answerErrorOnSocket } from './http-error.js';
+import { JoinedExchange } from './joined-exchange.js';
 import type { Lane } from './live-target.js';
 import type { LiveRoute } from './live-route.js';
 import type { PathContext } from './path-context.js';
-import { Turn, type TurnOwner } from './turn.js';
 import { originOf } from './upstreams.js';
 
 export const isWebSocket = (req: IncomingMessage): boolean =>
   req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket';
 
-export class UpgradeExchange implements TurnOwner {
+export class UpgradeExchange extends JoinedExchange {
   readonly method = 'GET';
-  private readonly startedMs: number;
-  private readonly turn: Turn;
-  private cancel: (() => void) | undefined;
-  private state: 'seeking' | 'joined' | 'over' = 'seeking';
-  private counted = false;
 
   constructor(
-    private readonly context: PathContext,
-    private readonly route: LiveRoute,
+    context: PathContext,
+    route: LiveRoute,
     private readonly req: IncomingMessage,
     private readonly client: Duplex,
     private readonly head: Buffer,
-    private readonly ca: string,
+    ca: string,
   ) {
-    this.startedMs = context.monotonicMs();
-    this.turn = new Turn(context, route, this);
+    super(context, route, client, ca);
   }
 
-  start(): void {
-    this.route.counters.inFlight += 1;
-    this.client.on('error', () => undefined).once('close', this.onClosed);
-    this.turn.next();
-  }
-
-  readonly answerBegun = (): boolean => false;
-  readonly bodyReplayable = (): boolean => true;
-
-  readonly attempt = (lane: Lane): void => {
-    const begunMs = this.context.monotonicMs();
-    const options = { timeoutMs: this.context.config.connectTimeoutMs, ca: this.ca };
-    const give = connectTarget(lane.target, options, (result) => {
-      this.cancel = undefined;
-      if (!(result instanceof Error)) return this.shakeHands(result, lane, begunMs);
-      lane.count('unreachable', this.context.monotonicMs() - begunMs, this.context.nowMs());
-      lane.end();
-      const failure = classifyFailure(result, false);
-      this.turn.failed(lane, failure === 'invalid' ? 'unreachable' : failure);
-    });
-    this.cancel = () => {
-      give();
-      lane.end();
-    };
-  };
-
-  readonly giveUp = (reason: string, failure: AttemptFailure | undefined): void => {
-    if (failure === undefined) this.route.counters.rejected += 1;
-    this.count(false);
-    this.finish();
+  protected refuse(reason: string, failure: AttemptFailure | undefined): void {
     answerErrorOnSocket(this.client, failure ?? 'no-endpoint', this.route.route.component, reason);
-  };
+  }
 
-  private shakeHands(upstream: Socket, lane: Lane, begunMs: number): void {
-    this.state = 'joined';
-    this.turn.close();
+  protected joined(upstream: Socket, lane: Lane, begunMs: number): void {
     let judged = false;
     const judge = (ok: boolean): void => {
       if (judged) return;
@@ -99,25 +59,6 @@ export class UpgradeExchange implements TurnOwner {
     this.client.once('close', () => upstream.destroy());
     forward(this.req, this.client, this.head, upstream, lane.target, judge);
   }
-
-  private count(ok: boolean): void {
-    if (this.counted) return;
-    this.counted = true;
-    countRequest(this.route.counters, ok, this.context.monotonicMs() - this.startedMs);
-  }
-
-  private finish(): void {
-    if (this.state === 'over') return;
-    this.state = 'over';
-    this.turn.close();
-    this.route.counters.inFlight -= 1;
-  }
-
-  private readonly onClosed = (): void => {
-    if (this.state !== 'seeking') return;
-    this.cancel?.();
-    this.finish();
-  };
 }
 
 /** Hands the connected socket to http-proxy. `judge` is called with whether the target took the upgrade (or answered below 500). */
