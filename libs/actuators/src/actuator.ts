@@ -3,6 +3,8 @@
  * an instance on this host; an instance restarted in place has several, one after the other. Drivers keep what is needed
  * to find a run again in its instance's directory; whether it should run is for the agent alone to know.
  */
+import type { RunContainer } from './docker/run-container.js';
+
 export type DriverName = 'process' | 'docker';
 
 /** Names one run for ever: `run` counts up from 1 within the instance. */
@@ -24,8 +26,12 @@ export interface RunPlan extends RunRef {
   readonly env: Readonly<Record<string, string>>;
   /** Open descriptors handed over; in the new process they are 3, 4, … in this order. */
   readonly fds: readonly number[];
-  /** User name or id, `name:group`; empty: the agent's own. */
+  /** User name or id, `name:group`; empty: the agent's own, or the image's. */
   readonly user: string;
+  /** Of the act that created the instance, as text; for people and labels. */
+  readonly epoch?: string;
+  /** For drivers that run containers; then `cwd` is a path inside, empty: the image's, and so is an empty `command`. */
+  readonly container?: RunContainer;
 }
 
 export interface RunExit {
@@ -51,7 +57,27 @@ export interface Run {
    */
   stop(signal: NodeJS.Signals, graceMs: number): Promise<RunExit>;
   /** To the main process, or to everything of the run; false when there is nothing to signal. */
-  signal(signal: NodeJS.Signals, group: boolean): boolean;
+  signal(signal: NodeJS.Signals, group: boolean): Promise<boolean>;
+  /** Where a probe of this host reaches what listens on a port of the run; absent: at the host's address and port. */
+  reach?(port: ReachPort): { readonly host: string; readonly port: number };
+  /** Runs a probe's command where the run lives; absent: on the host. `unknown`: it could not be asked. */
+  exec?(command: readonly string[], timeoutMs: number): Promise<ExecAnswer>;
+  /** Verdicts that the driver's engine makes by itself (an image's HEALTHCHECK); the present one is told at once. */
+  onHealth?(listener: (health: 'healthy' | 'unhealthy', detail: string) => void): void;
+}
+
+export interface ReachPort {
+  /** Port inside; 0: the composition names none. */
+  readonly inside: number;
+  /** Host and port that routers use. */
+  readonly host: string;
+  readonly outside: number;
+}
+
+export interface ExecAnswer {
+  readonly verdict: 'ok' | 'failed' | 'unknown';
+  /** For people. */
+  readonly detail: string;
 }
 
 export interface Usage {
@@ -75,10 +101,21 @@ export type Adoption =
   /** Certain that it never ran and never will. */
   | { readonly kind: 'never-started' };
 
+export interface DriverState {
+  readonly usable: boolean;
+  /** What it drives, or why it cannot be used and what to do about it. */
+  readonly detail: string;
+  /** When `usable` last changed. */
+  readonly sinceMs: number;
+}
+
 export interface Actuator {
   readonly driver: DriverName;
-  /** The intent must be on disk. Throws MitosisError `invalid_input` when the plan can never work. */
-  start(plan: RunPlan): Promise<Run>;
+  /**
+   * The intent must be on disk. Throws MitosisError `invalid_input` when the plan can never work. What takes long (the
+   * pull of an image) goes on behind the answer: `onProgress` says how far it is, `started` and `exited` how it ended.
+   */
+  start(plan: RunPlan, onProgress?: (detail: string) => void): Promise<Run>;
   /** Finds runs of an earlier agent again. `thisBoot`: the record was written since the machine started. */
   adopt(refs: readonly (RunRef & { readonly thisBoot: boolean })[]): Promise<readonly Adoption[]>;
   /**
@@ -88,6 +125,10 @@ export interface Actuator {
   sweep(isCurrent: (run: { level: string; id: string; run: number }) => boolean): Promise<readonly Stray[]>;
   /** Removes what was kept to find a run again; only for runs of which nothing is left. */
   forget(ref: RunRef): void;
+  /** Removes what runs of a level shared here (networks, and on demand volumes); nothing of it runs any more. */
+  forgetLevel(level: string, what: { readonly volumes: boolean }): Promise<void>;
+  /** Whether what it drives answers. */
+  state(): DriverState;
   usage(run: Run): Usage | undefined;
   close(): void;
 }

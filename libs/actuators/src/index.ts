@@ -18,3 +18,6 @@ export {
 } from './process/process-table.js';
 export { markOf, scanProcesses, type Mark, type ScannedProcess } from './process/members.js';
 export { logPath } from './process/shim.js';
+export { DockerActuator, type DockerActuatorOptions } from './docker/docker-actuator.js';
+export { DEFAULT_SOCKET, parseEngineAddress, type EngineSettings } from './docker/engine-address.js';
+export type { RunContainer } from './docker/run-container.js';

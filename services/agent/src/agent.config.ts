@@ -1,4 +1,5 @@
 /** Environment → validated, defaulted, frozen. What the environment does not say is taken from what the host was told before. */
+import { parseEngineAddress } from '@mitosis/actuators';
 import { MitosisError } from '@mitosis/contracts';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -16,9 +17,24 @@ export interface AgentConfig {
   /** Certificates for root levels born from now on: `on`, `off`; undefined: as recorded, else by the host's address. */
   readonly tls: string | undefined;
   readonly certificateTtlMs: number;
+  /** The Docker engine of this host; undefined: as recorded, else the usual socket. */
+  readonly docker: DockerSettings | undefined;
   readonly snapshotIntervalMs: number;
   readonly logLevel: string;
 }
+
+export interface DockerSettings {
+  /** `DOCKER_HOST`; empty: the usual socket. */
+  readonly host: string;
+  /** `DOCKER_CERT_PATH` while `DOCKER_TLS_VERIFY` asks for TLS; empty: no TLS. */
+  readonly certPath: string;
+  /** Range that networks for components are taken from. */
+  readonly pool: string;
+}
+
+/** Seldom used by anybody else; MITOSIS_DOCKER_POOL names another one. */
+const DOCKER_POOL = '10.213.0.0/16';
+export const DEFAULT_DOCKER: DockerSettings = { host: '', certPath: '', pool: DOCKER_POOL };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -30,9 +46,19 @@ export const readAgentConfig = (env: Environment): AgentConfig =>
     ports: checkedRange(env['MITOSIS_PORTS'] || undefined),
     tls: checkedSwitch(env['MITOSIS_TLS'] || undefined),
     certificateTtlMs: readWhole(env, 'MITOSIS_CERTIFICATE_TTL_MS', 86_400_000),
+    docker: readDocker(env),
     snapshotIntervalMs: readWhole(env, 'MITOSIS_SNAPSHOT_INTERVAL_MS', 300_000),
     logLevel: env['MITOSIS_LOG'] || 'info',
   });
+
+const readDocker = (env: Environment): DockerSettings | undefined => {
+  const { DOCKER_HOST: host = '', DOCKER_CERT_PATH: path = '', DOCKER_TLS_VERIFY: verify = '' } = env;
+  const pool = env['MITOSIS_DOCKER_POOL'] ?? '';
+  if (host === '' && pool === '') return undefined;
+  const settings = { host, certPath: verify === '' ? '' : path, pool: pool === '' ? DOCKER_POOL : pool };
+  parseEngineAddress(settings);
+  return settings;
+};
 
 const DEFAULT_RANGE = '20000-29999';
 

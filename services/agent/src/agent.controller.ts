@@ -57,11 +57,13 @@ export const agentHandlers = ({
   }),
   stats: (call) => streamStats(stats, call),
   logs: (call) => streamLogs(agent, call),
-  signal: unary((request: api.SignalRequest) => {
-    sendSignal(agent, request);
+  signal: unary(async (request: api.SignalRequest) => {
+    await sendSignal(agent, request);
     return {};
   }),
-  purge: unary(async ({ level }: api.LevelRef) => ({ stopped: [...(await agent.purge(level))] })),
+  purge: unary(async ({ level, volumes = false }: api.PurgeRequest) => ({
+    stopped: [...(await agent.purge(level, { volumes }))],
+  })),
   levels: unary(() => ({ levels: agent.livingLevels.map((level) => level.info()) })),
   shutdown: unary(({ force }: api.ShutdownRequest) => {
     const left = agent.livingLevels.map(({ name }) => name);
@@ -77,11 +79,11 @@ const levelOf = (agent: Agent, act: api.StartRequest['act']): ReturnType<Agent['
   return agent.level(act.level, act.epoch);
 };
 
-const sendSignal = (agent: Agent, { level, id, signal, group }: api.SignalRequest): void => {
+const sendSignal = async (agent: Agent, { level, id, signal, group }: api.SignalRequest): Promise<void> => {
   const instance = agent.levels.get(level)?.instances.get(id);
   if (instance === undefined)
     throw new MitosisError('not_found', `there is no instance ${id} of level ${level} here`);
   const name = signalNamed(signal);
   if (name === undefined) throw new MitosisError('invalid_input', `there is no signal ${signal}`);
-  if (!instance.signal(name, group)) throw new MitosisError('not_found', `${id} does not run`);
+  if (!(await instance.signal(name, group))) throw new MitosisError('not_found', `${id} does not run`);
 };

@@ -7,7 +7,6 @@ import { copyFileSync, existsSync, mkdirSync, statSync, truncateSync } from 'nod
 import { join } from 'node:path';
 import {
   hostPaths,
-  ProcessActuator,
   readBootId,
   rotateLog,
   scanProcesses,
@@ -22,12 +21,13 @@ import {
   type agent,
   type Epoch,
 } from '@mitosis/contracts';
-import { readPortRange, type AgentConfig } from './agent.config.js';
+import { DEFAULT_DOCKER, readPortRange, type AgentConfig } from './agent.config.js';
 import type { Log } from './adapters/log.js';
 import { certifiedRole } from './decide/secure-command.js';
 import { HostIdentity, tlsDirectory } from './identity/host-identity.js';
 import { isLoopback } from '@mitosis/identity';
 import { isWithin } from './decide/names.js';
+import { Drivers } from './drivers.js';
 import type { Instance } from './instances/instance.js';
 import { PortBook } from './instances/port-book.js';
 import { birthLevel, completeBirth, ROOT_EPOCH } from './levels/birth.js';
@@ -72,7 +72,7 @@ export class Agent {
     readonly paths: HostPaths,
     private readonly config: AgentConfig,
     private readonly hostState: Saved<HostState>,
-    readonly services: HostServices & { readonly actuator: ProcessActuator },
+    readonly services: HostServices,
     private readonly care: EtcdCare,
   ) {}
 
@@ -85,9 +85,16 @@ export class Agent {
       listen: config.listen ?? recorded.listen,
       ports: config.ports ?? recorded.ports ?? '',
       tls: config.tls ?? recorded.tls ?? '',
+      docker: config.docker ?? recorded.docker ?? DEFAULT_DOCKER,
     });
     if (JSON.stringify(hostState.value) !== JSON.stringify(recorded)) await hostState.save();
-    const actuator = new ProcessActuator({ home: paths.home, nowMs });
+    const drivers = new Drivers({
+      home: paths.home,
+      docker: hostState.value.docker ?? DEFAULT_DOCKER,
+      nowMs,
+      onDockerState: ({ usable, detail }) =>
+        usable ? log.info({ detail }, 'docker') : log.warn({ detail }, 'docker is not usable'),
+    });
     const holder: { agent?: Agent } = {};
     const ports = new PortBook({
       range: readPortRange(hostState.value.ports ?? ''),
@@ -116,7 +123,7 @@ export class Agent {
       paths,
       host,
       bootId: readBootId(),
-      actuator,
+      drivers,
       ports,
       listeners,
       log,
@@ -138,7 +145,7 @@ export class Agent {
   }
 
   private async recover(env: Readonly<Record<string, string | undefined>>): Promise<void> {
-    const { log, nowMs, actuator, listeners, bootId } = this.services;
+    const { log, nowMs, drivers, listeners, bootId } = this.services;
     const scan = scanProcesses(this.paths.home);
     killTasks(scan);
     const loaded = await loadLevels({ home: this.paths.home, scan, log, nowMs: nowMs() });
@@ -147,19 +154,7 @@ export class Agent {
     for (const { state } of loaded) listeners.restore(state.level, state.listeners, inherited);
     for (const level of loaded) await this.restoreLevel(level);
     const all = [...this.levels.values()].flatMap((level) => [...level.instances.values()]);
-    const adoptions = await actuator.adopt(
-      all.map((instance) => ({
-        level: instance.state.level,
-        id: instance.id,
-        run: instance.state.run,
-        dir: instance.dir,
-        thisBoot: instance.state.bootId === bootId,
-      })),
-    );
-    for (const [index, instance] of all.entries()) {
-      const adoption = adoptions[index];
-      if (adoption !== undefined) instance.resume(adoption);
-    }
+    await drivers.adopt(all, bootId);
     log.info({ levels: this.levels.size, instances: all.length, inherited: inherited.length }, 'recovered');
     for (const level of this.levels.values()) this.finishWhatWasBegun(level);
     if (listeners.ports().length > 0)
@@ -237,10 +232,12 @@ export class Agent {
 
   /** Processes with this host's mark that no record names: of half-done starts and of stopped ids. */
   private async sweep(): Promise<void> {
-    const strays = await this.services.actuator.sweep(
-      ({ level, id, run }) => this.levels.get(level)?.instances.get(id)?.owns(run) ?? false,
-    );
-    if (strays.length > 0) this.services.log.warn({ strays }, 'strays were ended');
+    for (const actuator of this.services.drivers.all) {
+      const strays = await actuator.sweep(
+        ({ level, id, run }) => this.levels.get(level)?.instances.get(id)?.owns(run) ?? false,
+      );
+      if (strays.length > 0) this.services.log.warn({ driver: actuator.driver, strays }, 'strays were ended');
+    }
   }
 
   private async rotateLogs(): Promise<void> {
@@ -342,16 +339,16 @@ export class Agent {
   }
 
   /** The level and everything below it; ids of what was stopped. */
-  purge(name: string): Promise<readonly string[]> {
+  purge(name: string, what = { volumes: false }): Promise<readonly string[]> {
     assertName(name, 'level');
-    const purging = this.purging.catch(() => []).then(() => this.purgeNow(name));
+    const purging = this.purging.catch(() => []).then(() => this.purgeNow(name, what));
     this.purging = purging;
     return purging;
   }
 
-  private async purgeNow(name: string): Promise<readonly string[]> {
+  private async purgeNow(name: string, what: { readonly volumes: boolean }): Promise<readonly string[]> {
     const doomed = [...this.levels.values()].filter((level) => isWithin(name, level.name));
-    const stopped = await purgeLevels(doomed, this.services, async (level) => {
+    const stopped = await purgeLevels(doomed, this.services, what, async (level) => {
       const { incarnation, highest } = level.state;
       const memory = { level: level.name, incarnation, highest, atMs: this.services.nowMs() };
       const others = this.hostState.value.purged.filter((one) => one.level !== level.name);
@@ -366,7 +363,7 @@ export class Agent {
     return [...this.levels.values()].filter(({ lives }) => lives);
   }
 
-  info(version: string, resources: { cpus: number; memoryBytes: number }): agent.AgentInfo {
+  async info(version: string, resources: { cpus: number; memoryBytes: number }): Promise<agent.AgentInfo> {
     return {
       host: this.services.host,
       version,
@@ -375,6 +372,7 @@ export class Agent {
       cpus: resources.cpus,
       memoryBytes: resources.memoryBytes,
       bootId: this.services.bootId,
+      drivers: await this.services.drivers.info(),
     };
   }
 
@@ -382,7 +380,7 @@ export class Agent {
   close(): void {
     for (const timer of this.timers) clearInterval(timer);
     this.services.listeners.close();
-    this.services.actuator.close();
+    this.services.drivers.close();
   }
 }
 

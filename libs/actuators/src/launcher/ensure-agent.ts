@@ -110,6 +110,10 @@ const writeLaunchScript = (paths: HostPaths, options: EnsureAgentOptions): void 
     MITOSIS_PORTS: from['MITOSIS_PORTS'],
     MITOSIS_TLS: from['MITOSIS_TLS'],
     MITOSIS_CERTIFICATE_TTL_MS: from['MITOSIS_CERTIFICATE_TTL_MS'],
+    DOCKER_HOST: from['DOCKER_HOST'],
+    DOCKER_CERT_PATH: from['DOCKER_CERT_PATH'],
+    DOCKER_TLS_VERIFY: from['DOCKER_TLS_VERIFY'],
+    MITOSIS_DOCKER_POOL: from['MITOSIS_DOCKER_POOL'],
     MITOSIS_SNAPSHOT_INTERVAL_MS: from['MITOSIS_SNAPSHOT_INTERVAL_MS'],
   };
   const env = Object.entries(told).flatMap(([name, value]) =>

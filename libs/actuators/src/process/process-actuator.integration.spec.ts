@@ -69,7 +69,7 @@ describe('process driver', () => {
 
   it('tells 128 + n for a signal and 127 for a command that does not exist', async () => {
     const run = await startNode('a', 'setInterval(() => {}, 1000)');
-    expect(run.signal('SIGKILL', false)).toBe(true);
+    expect(await run.signal('SIGKILL', false)).toBe(true);
     expect((await run.exited).code).toBe(137);
     const missing = await actuator.start(plan('b', ['/does/not/exist']));
     expect((await missing.exited).code).toBe(127);
@@ -140,7 +140,7 @@ describe('process driver', () => {
     const adopted = await adopt(first, actuator);
     expect(adopted.pid).toBe(first.pid);
     const before = Date.now();
-    adopted.signal('SIGUSR2', false);
+    await adopted.signal('SIGUSR2', false);
     const exit = await adopted.exited;
     expect(exit.code).toBe(9);
     expect(Date.now() - before).toBeLessThan(200);

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { MitosisError } from '@mitosis/contracts';
-import type { Actuator, Adoption, Run, RunPlan, RunRef, Stray, Usage } from '../actuator.js';
+import type { Actuator, Adoption, DriverState, Run, RunPlan, RunRef, Stray, Usage } from '../actuator.js';
 import { membersOf, scanProcesses, type RunName, type ScannedProcess } from './members.js';
 import { ProcessRun } from './process-run.js';
 import { isAlive, readStat, signalProcess, type ProcessIdentity } from './process-table.js';
@@ -33,12 +33,14 @@ export class ProcessActuator implements Actuator {
   readonly driver = 'process';
   private readonly home: string;
   private readonly nowMs: () => number;
+  private readonly sinceMs: number;
   private readonly watched = new Map<ProcessRun, Watched>();
   private checkTimer: NodeJS.Timeout | undefined;
 
   constructor({ home, nowMs }: ProcessActuatorOptions) {
     this.home = home;
     this.nowMs = nowMs ?? Date.now;
+    this.sinceMs = this.nowMs();
   }
 
   async start(plan: RunPlan): Promise<Run> {
@@ -177,6 +179,15 @@ export class ProcessActuator implements Actuator {
 
   forget(ref: RunRef): void {
     new RunFiles(ref).remove();
+  }
+
+  /** Processes share nothing that outlives them. */
+  async forgetLevel(): Promise<void> {
+    return undefined;
+  }
+
+  state(): DriverState {
+    return { usable: true, detail: 'processes of this host', sinceMs: this.sinceMs };
   }
 
   usage(run: Run): Usage | undefined {

@@ -148,7 +148,7 @@ export class ProcessRun implements Run {
     return new MitosisError('deadline', `${this.ref.id} does not end, not even of SIGKILL`);
   }
 
-  signal(signal: NodeJS.Signals, group: boolean): boolean {
+  async signal(signal: NodeJS.Signals, group: boolean): Promise<boolean> {
     if (this.ended) return false;
     if (!group) return this.main !== undefined && signalProcess(this.main, signal);
     return this.scan().filter((one) => signalProcess(one, signal)).length > 0;

@@ -27,8 +27,17 @@ const valuesOf = (state: InstanceState, context: PlanContext): TemplateValues =>
   ...(state.initialCluster === '' ? {} : { 'initial-cluster': state.initialCluster }),
 });
 
+/** Health is judged by a probe of the specification. */
+export const isProbed = ({ probe }: agent.InstanceSpec): boolean =>
+  probe !== undefined && probe.kind !== 'none' && probe.kind !== '';
+
 /** Command, directory and environment, without the marks that the driver adds. */
-export const instancePlan = (state: InstanceState, context: PlanContext): RunPlan => {
+export const instancePlan = (state: InstanceState, context: PlanContext): RunPlan =>
+  state.spec.container === undefined
+    ? processPlan(state, context)
+    : containerPlan(state, state.spec.container, context);
+
+const processPlan = (state: InstanceState, context: PlanContext): RunPlan => {
   const { spec } = state;
   const values = valuesOf(state, context);
   const fill = (text: string): string => fillTemplate(text, values);
@@ -61,6 +70,48 @@ export const instancePlan = (state: InstanceState, context: PlanContext): RunPla
     },
     fds: context.listeners.fds,
     user: spec.user,
+  };
+};
+
+/** Nothing of this host's environment or directories; inside, it listens on its own ports at every address. */
+const containerPlan = (state: InstanceState, container: agent.Container, context: PlanContext): RunPlan => {
+  const { spec } = state;
+  const values = { ...valuesOf(state, context), host: '0.0.0.0', ports: container.ports };
+  const fill = (text: string): string => fillTemplate(text, values);
+  return {
+    level: state.level,
+    id: spec.id,
+    run: state.run,
+    dir: context.dir,
+    component: spec.component,
+    instanceClass: spec.class,
+    version: spec.version,
+    command: spec.command.map(fill),
+    cwd: spec.workingDir,
+    env: Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, fill(value)] as const)),
+    fds: [],
+    user: spec.user,
+    epoch: `${state.epoch.incarnation}.${state.epoch.revision}`,
+    container: {
+      image: container.image,
+      definition: JSON.parse(container.definition || '{}') as Readonly<Record<string, unknown>>,
+      ports: Object.entries(container.ports).flatMap(([name, inside]) => {
+        const outside = state.ports[name];
+        return outside === undefined || inside === 0 ? [] : [{ inside, outside }];
+      }),
+      host: context.host,
+      hosts: container.hosts,
+      aliases: container.aliases,
+      cpus: container.cpus,
+      memoryBytes: container.memoryBytes,
+      memoryReservationBytes: container.memoryReservationBytes,
+      pids: container.pids,
+      labels: container.labels,
+      stopSignal: spec.stopSignal,
+      stopGraceMs: spec.stopGraceMs,
+      probed: isProbed(spec),
+      logMaxBytes: spec.logMaxBytes,
+    },
   };
 };
 

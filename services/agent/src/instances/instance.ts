@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Actuator, Adoption, Run, RunExit } from '@mitosis/actuators';
+import type { Actuator, Adoption, Run, RunExit, Usage } from '@mitosis/actuators';
 import { MitosisError, type agent } from '@mitosis/contracts';
 import { signalNamed } from '../adapters/signals.js';
 import type { Log } from '../adapters/log.js';
@@ -14,7 +14,13 @@ import { decideRestart } from '../decide/restart.js';
 import type { Health } from '../decide/verdict.js';
 import type { InstanceState } from '../state/records.js';
 import type { Saved } from '../state/saved.js';
-import { dataDirectory, instancePlan, markedEnvironment, type PlanContext } from './instance-plan.js';
+import {
+  dataDirectory,
+  instancePlan,
+  isProbed,
+  markedEnvironment,
+  type PlanContext,
+} from './instance-plan.js';
 import { Prober } from './prober.js';
 
 type Phase = 'starting' | 'running' | 'stopping' | 'exited' | 'stopped';
@@ -126,7 +132,10 @@ export class Instance {
       mkdirSync(dataDirectory(this.dir), { recursive: true, mode: 0o700 });
       await this.deps.equip(this);
       this.missingListeners = missing(this.state.spec.listeners, context.listeners.described);
-      this.attach(await this.deps.actuator.start(instancePlan(this.state, context)), 'unknown');
+      const started = await this.deps.actuator.start(instancePlan(this.state, context), (detail) => {
+        if (this.phase === 'starting' && detail !== this.detail) this.enter('starting', detail);
+      });
+      this.attach(started, 'unknown');
     } catch (error) {
       if (error instanceof MitosisError && error.code === 'invalid_input') this.impossible = error;
       this.ended({ code: undefined, atMs: this.deps.nowMs(), detail: (error as Error).message });
@@ -164,18 +173,28 @@ export class Instance {
   private onStarted(run: Run, before: Health): void {
     if (this.run !== run || !this.isUp) return;
     const { probe } = this.state.spec;
-    const probed = probe !== undefined && probe.kind !== 'none' && probe.kind !== '';
+    const probed = isProbed(this.state.spec);
     this.health = probed ? before : 'healthy';
     this.healthySinceMs = this.health === 'healthy' ? this.startedAtMs : undefined;
     this.enter('running', '');
-    if (!probed) return;
+    if (probe === undefined || !probed) {
+      // An image that checks itself: its verdict counts, where the composition has none of its own.
+      run.onHealth?.((health, detail) => {
+        if (this.run === run) this.onVerdict(health, detail);
+      });
+      return;
+    }
     const context = this.deps.context(this);
     const plan = instancePlan(this.state, context);
     this.prober?.stop();
     this.prober = new Prober({
       probe,
-      host: context.host,
-      port: this.state.ports[probe.port] ?? 0,
+      reach: () => {
+        const outside = this.state.ports[probe.port] ?? 0;
+        const inside = this.state.spec.container?.ports[probe.port] ?? 0;
+        return run.reach?.({ inside, host: context.host, outside }) ?? { host: context.host, port: outside };
+      },
+      ...(run.exec === undefined ? {} : { exec: (command, timeoutMs) => run.exec!(command, timeoutMs) }),
       cwd: plan.cwd,
       env: markedEnvironment(plan),
       tlsDir: certifiedRole(this.state) === undefined ? undefined : tlsDirectory(this.dir),
@@ -282,8 +301,12 @@ export class Instance {
     await this.letGo();
   }
 
-  signal(signal: NodeJS.Signals, group: boolean): boolean {
-    return this.run?.signal(signal, group) ?? false;
+  async signal(signal: NodeJS.Signals, group: boolean): Promise<boolean> {
+    return (await this.run?.signal(signal, group)) ?? false;
+  }
+
+  usage(run: Run): Usage | undefined {
+    return this.deps.actuator.usage(run);
   }
 
   private ownGraceMs(): number {
@@ -320,6 +343,7 @@ export class Instance {
       detail: this.detail,
       epoch,
       host: this.deps.context(this).host,
+      driver: spec.driver,
     };
   }
 

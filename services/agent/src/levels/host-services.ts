@@ -1,5 +1,6 @@
 /** What a level needs of its host. */
-import type { Actuator, HostPaths } from '@mitosis/actuators';
+import type { HostPaths } from '@mitosis/actuators';
+import type { Drivers } from '../drivers.js';
 import type { Log } from '../adapters/log.js';
 import type { HostIdentity } from '../identity/host-identity.js';
 import type { Instance } from '../instances/instance.js';
@@ -12,7 +13,7 @@ export interface HostServices {
   /** Address of this host's instances. */
   readonly host: string;
   readonly bootId: string;
-  readonly actuator: Actuator;
+  readonly drivers: Drivers;
   readonly ports: PortBook;
   readonly listeners: ListenerTable;
   readonly identity: HostIdentity;

@@ -15,6 +15,7 @@ import { Instance } from '../instances/instance.js';
 import type { InstanceState, LevelState } from '../state/records.js';
 import { Saved } from '../state/saved.js';
 import type { TombstoneLog } from '../state/tombstone-log.js';
+import { placeListeners } from '../listeners/container-listeners.js';
 import { EventHub } from './event-hub.js';
 import type { HostServices } from './host-services.js';
 
@@ -167,7 +168,7 @@ export class Level {
   /** Takes a recorded instance in, without starting anything. */
   adopt(state: InstanceState, dir: string): Instance {
     const instance = new Instance(new Saved(recordPath(dir), state), dir, {
-      actuator: this.host.actuator,
+      actuator: this.host.drivers.of(state.spec.driver),
       home: this.host.paths.home,
       bootId: this.host.bootId,
       log: this.host.log,
@@ -285,9 +286,11 @@ export class Level {
     return this.exclusively(async () => {
       await this.admit(request.act);
       for (const { name } of request.listeners) assertListenerName(name);
-      return this.host.listeners.ensure(this.name, request.listeners, (listeners) =>
+      const { placed, failed } = await placeListeners(this.name, request.listeners, this.host.drivers.docker);
+      const held = await this.host.listeners.ensure(this.name, placed, (listeners) =>
         this.saved.update({ listeners }),
       );
+      return [...held, ...failed];
     });
   }
 
@@ -355,10 +358,13 @@ export function assertSpec(spec: agent.InstanceSpec | undefined): asserts spec i
       'invalid_input',
       `${spec.id}: class ${spec.class} is neither application nor management`,
     );
-  if (spec.driver !== 'process')
+  if (spec.driver !== 'process' && spec.driver !== 'docker')
     throw new MitosisError(
       'invalid_input',
-      `${spec.id}: this agent has no driver "${spec.driver}", only "process"`,
+      `${spec.id}: this agent has no driver "${spec.driver}", only process and docker`,
     );
-  if (spec.command.length === 0) throw new MitosisError('invalid_input', `${spec.id}: the command is empty`);
+  if (spec.driver === 'docker' && (spec.container?.image ?? '') === '')
+    throw new MitosisError('invalid_input', `${spec.id}: a container needs an image`);
+  if (spec.driver === 'process' && spec.command.length === 0)
+    throw new MitosisError('invalid_input', `${spec.id}: the command is empty`);
 }

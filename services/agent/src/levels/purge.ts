@@ -12,6 +12,7 @@ const APPLICATION_GRACE_MS = 3_000;
 export const purgeLevels = async (
   levels: readonly Level[],
   host: HostServices,
+  what: { readonly volumes: boolean },
   forget: (level: Level) => Promise<void>,
 ): Promise<readonly string[]> => {
   await Promise.all(levels.map((level) => level.saved.update({ purging: true })));
@@ -35,6 +36,7 @@ export const purgeLevels = async (
     // After what is under way: a birth or a listener that was admitted before.
     await level.exclusively(async () => {
       await level.letGoOf('all');
+      await host.drivers.forgetLevel(level.name, what);
       await forget(level);
       host.identity.forget(level.name);
       await level.forget();

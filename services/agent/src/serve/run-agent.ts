@@ -49,12 +49,7 @@ export const runAgent = async ({
     'grpc.keepalive_timeout_ms': 10_000,
   });
   const cores = availableParallelism();
-  const stats = new StatsFeed(
-    agent.services.actuator,
-    (name) => agent.levels.get(name),
-    agent.services.nowMs,
-    cores,
-  );
+  const stats = new StatsFeed((name) => agent.levels.get(name), agent.services.nowMs, cores);
   let resolveEnded: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (resolveEnded = resolve));
   const end = (): void => {

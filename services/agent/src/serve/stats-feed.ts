@@ -1,5 +1,5 @@
 /** What each instance of a level uses, once a second for all readers together; nothing is measured while nobody reads. */
-import type { Actuator, Usage } from '@mitosis/actuators';
+import type { Usage } from '@mitosis/actuators';
 import type { agent } from '@mitosis/contracts';
 import type { Instance } from '../instances/instance.js';
 import type { Level } from '../levels/level.js';
@@ -17,7 +17,6 @@ export class StatsFeed {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly actuator: Actuator,
     private readonly levelOf: (name: string) => Level | undefined,
     private readonly nowMs: () => number,
     private readonly cores: number,
@@ -57,7 +56,7 @@ export class StatsFeed {
   /** None for what does not run, or was not seen a second ago: unknown is not zero. */
   private sample(level: string, instance: Instance, seen: Set<string>): agent.InstanceStats[] {
     const run = instance.currentRun;
-    const usage = run === undefined ? undefined : this.actuator.usage(run);
+    const usage = run === undefined ? undefined : instance.usage(run);
     if (run === undefined || usage === undefined) return [];
     const key = `${level} ${instance.id} ${run.ref.run}`;
     seen.add(key);

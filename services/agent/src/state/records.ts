@@ -1,5 +1,6 @@
 /** What the agent keeps on disk. Fields may be added; a record written by an older agent must stay readable. */
 import type { agent, Epoch } from '@mitosis/contracts';
+import type { DockerSettings } from '../agent.config.js';
 import type { RestingPort } from '../decide/ports.js';
 
 export interface InstanceState {
@@ -75,5 +76,6 @@ export interface HostState {
   /** Whether root levels get certificates: `on`, `off`; absent or empty: by the host's address. */
   readonly tls?: string;
   readonly resting: readonly RestingPort[];
+  readonly docker?: DockerSettings;
   readonly purged: readonly PurgedLevel[];
 }

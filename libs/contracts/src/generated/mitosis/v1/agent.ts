@@ -30,6 +30,12 @@ export interface LevelRef {
   level: string;
 }
 
+export interface PurgeRequest {
+  level: string;
+  /** named volumes of the level go, too */
+  volumes?: boolean | undefined;
+}
+
 export interface AgentInfo {
   /** the address instances of this host are reached at */
   host: string;
@@ -39,6 +45,19 @@ export interface AgentInfo {
   cpus: number;
   memoryBytes: number;
   bootId: string;
+  /** none from agents that know processes only */
+  drivers: DriverInfo[];
+}
+
+export interface DriverInfo {
+  /** "process" | "docker" */
+  driver: string;
+  /** what it drives answers now */
+  usable: boolean;
+  /** what it drives, or why it is not usable and what to do */
+  detail: string;
+  /** when `usable` last changed */
+  sinceMs: number;
 }
 
 export interface PortRequest {
@@ -98,9 +117,48 @@ export interface InstanceSpec {
   user: string;
   logMaxBytes: number;
   runOnce: boolean;
+  /** of driver docker */
+  container?: Container | undefined;
 }
 
 export interface InstanceSpec_EnvEntry {
+  key: string;
+  value: string;
+}
+
+/**
+ * What a container is made from, beyond what every instance has. Then `command` may be empty (the image's own),
+ * `working_dir` is a path inside, and `ports` are those of the host that lead to the container's.
+ */
+export interface Container {
+  image: string;
+  /** JSON of what Compose says about the container besides (`RunSpec.container`) */
+  definition: string;
+  /** port inside, by port name */
+  ports: { [key: string]: number };
+  /** names inside → address, for what the routers serve */
+  hosts: { [key: string]: string };
+  /** own names on the level's network; others there reach it by them without a router */
+  aliases: string[];
+  /** 0: unlimited; so are the next three */
+  cpus: number;
+  memoryBytes: number;
+  memoryReservationBytes: number;
+  pids: number;
+  labels: { [key: string]: string };
+}
+
+export interface Container_PortsEntry {
+  key: string;
+  value: number;
+}
+
+export interface Container_HostsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Container_LabelsEntry {
   key: string;
   value: string;
 }
@@ -142,6 +200,8 @@ export interface InstanceStatus {
   /** of the act that started it */
   epoch: Epoch | undefined;
   host: string;
+  /** empty from agents that know processes only */
+  driver?: string | undefined;
 }
 
 export interface InstanceStatus_PortsEntry {
@@ -171,6 +231,8 @@ export interface ListenerRequest {
   host: string;
   /** 0: allotted and remembered */
   port: number;
+  /** "docker": `host` is chosen by the agent so that containers of the level reach it */
+  network?: string | undefined;
 }
 
 export interface ListenersRequest {
@@ -324,8 +386,75 @@ export const LevelRef: MessageFns<LevelRef> = {
   },
 };
 
+function createBasePurgeRequest(): PurgeRequest {
+  return { level: "", volumes: undefined };
+}
+
+export const PurgeRequest: MessageFns<PurgeRequest> = {
+  encode(message: PurgeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== "") {
+      writer.uint32(10).string(message.level);
+    }
+    if (message.volumes !== undefined) {
+      writer.uint32(16).bool(message.volumes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PurgeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePurgeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.volumes = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PurgeRequest>, I>>(base?: I): PurgeRequest {
+    return PurgeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PurgeRequest>, I>>(object: I): PurgeRequest {
+    const message = createBasePurgeRequest();
+    message.level = object.level ?? "";
+    message.volumes = object.volumes ?? undefined;
+    return message;
+  },
+};
+
 function createBaseAgentInfo(): AgentInfo {
-  return { host: "", version: "", pid: 0, stateDir: "", cpus: 0, memoryBytes: 0, bootId: "" };
+  return { host: "", version: "", pid: 0, stateDir: "", cpus: 0, memoryBytes: 0, bootId: "", drivers: [] };
 }
 
 export const AgentInfo: MessageFns<AgentInfo> = {
@@ -350,6 +479,9 @@ export const AgentInfo: MessageFns<AgentInfo> = {
     }
     if (message.bootId !== "") {
       writer.uint32(58).string(message.bootId);
+    }
+    for (const v of message.drivers) {
+      DriverInfo.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -423,6 +555,14 @@ export const AgentInfo: MessageFns<AgentInfo> = {
             message.bootId = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.drivers.push(DriverInfo.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -447,6 +587,98 @@ export const AgentInfo: MessageFns<AgentInfo> = {
     message.cpus = object.cpus ?? 0;
     message.memoryBytes = object.memoryBytes ?? 0;
     message.bootId = object.bootId ?? "";
+    message.drivers = object.drivers?.map((e) => DriverInfo.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDriverInfo(): DriverInfo {
+  return { driver: "", usable: false, detail: "", sinceMs: 0 };
+}
+
+export const DriverInfo: MessageFns<DriverInfo> = {
+  encode(message: DriverInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.driver !== "") {
+      writer.uint32(10).string(message.driver);
+    }
+    if (message.usable !== false) {
+      writer.uint32(16).bool(message.usable);
+    }
+    if (message.detail !== "") {
+      writer.uint32(26).string(message.detail);
+    }
+    if (message.sinceMs !== 0) {
+      writer.uint32(32).int64(message.sinceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DriverInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDriverInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.driver = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.usable = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sinceMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DriverInfo>, I>>(base?: I): DriverInfo {
+    return DriverInfo.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DriverInfo>, I>>(object: I): DriverInfo {
+    const message = createBaseDriverInfo();
+    message.driver = object.driver ?? "";
+    message.usable = object.usable ?? false;
+    message.detail = object.detail ?? "";
+    message.sinceMs = object.sinceMs ?? 0;
     return message;
   },
 };
@@ -789,6 +1021,7 @@ function createBaseInstanceSpec(): InstanceSpec {
     user: "",
     logMaxBytes: 0,
     runOnce: false,
+    container: undefined,
   };
 }
 
@@ -844,6 +1077,9 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
     }
     if (message.runOnce !== false) {
       writer.uint32(136).bool(message.runOnce);
+    }
+    if (message.container !== undefined) {
+      Container.encode(message.container, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1000,6 +1236,14 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
             message.runOnce = reader.bool();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.container = Container.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1046,6 +1290,9 @@ export const InstanceSpec: MessageFns<InstanceSpec> = {
     message.user = object.user ?? "";
     message.logMaxBytes = object.logMaxBytes ?? 0;
     message.runOnce = object.runOnce ?? false;
+    message.container = (object.container !== undefined && object.container !== null)
+      ? Container.fromPartial(object.container)
+      : undefined;
     return message;
   },
 };
@@ -1111,6 +1358,414 @@ export const InstanceSpec_EnvEntry: MessageFns<InstanceSpec_EnvEntry> = {
   },
   fromPartial<I extends Exact<DeepPartial<InstanceSpec_EnvEntry>, I>>(object: I): InstanceSpec_EnvEntry {
     const message = createBaseInstanceSpec_EnvEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseContainer(): Container {
+  return {
+    image: "",
+    definition: "",
+    ports: {},
+    hosts: {},
+    aliases: [],
+    cpus: 0,
+    memoryBytes: 0,
+    memoryReservationBytes: 0,
+    pids: 0,
+    labels: {},
+  };
+}
+
+export const Container: MessageFns<Container> = {
+  encode(message: Container, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.definition !== "") {
+      writer.uint32(18).string(message.definition);
+    }
+    globalThis.Object.entries(message.ports).forEach(([key, value]: [string, number]) => {
+      Container_PortsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    globalThis.Object.entries(message.hosts).forEach(([key, value]: [string, string]) => {
+      Container_HostsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    for (const v of message.aliases) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.cpus !== 0) {
+      writer.uint32(49).double(message.cpus);
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(56).int64(message.memoryBytes);
+    }
+    if (message.memoryReservationBytes !== 0) {
+      writer.uint32(64).int64(message.memoryReservationBytes);
+    }
+    if (message.pids !== 0) {
+      writer.uint32(72).int64(message.pids);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Container_LabelsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Container {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.definition = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = Container_PortsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.ports[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = Container_HostsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.hosts[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.aliases.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.cpus = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.memoryReservationBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.pids = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = Container_LabelsEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.labels[entry10.key] = entry10.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Container>, I>>(base?: I): Container {
+    return Container.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Container>, I>>(object: I): Container {
+    const message = createBaseContainer();
+    message.image = object.image ?? "";
+    message.definition = object.definition ?? "";
+    message.ports = (globalThis.Object.entries(object.ports ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.hosts = (globalThis.Object.entries(object.hosts ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.aliases = object.aliases?.map((e) => e) || [];
+    message.cpus = object.cpus ?? 0;
+    message.memoryBytes = object.memoryBytes ?? 0;
+    message.memoryReservationBytes = object.memoryReservationBytes ?? 0;
+    message.pids = object.pids ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseContainer_PortsEntry(): Container_PortsEntry {
+  return { key: "", value: 0 };
+}
+
+export const Container_PortsEntry: MessageFns<Container_PortsEntry> = {
+  encode(message: Container_PortsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Container_PortsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainer_PortsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Container_PortsEntry>, I>>(base?: I): Container_PortsEntry {
+    return Container_PortsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Container_PortsEntry>, I>>(object: I): Container_PortsEntry {
+    const message = createBaseContainer_PortsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseContainer_HostsEntry(): Container_HostsEntry {
+  return { key: "", value: "" };
+}
+
+export const Container_HostsEntry: MessageFns<Container_HostsEntry> = {
+  encode(message: Container_HostsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Container_HostsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainer_HostsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Container_HostsEntry>, I>>(base?: I): Container_HostsEntry {
+    return Container_HostsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Container_HostsEntry>, I>>(object: I): Container_HostsEntry {
+    const message = createBaseContainer_HostsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseContainer_LabelsEntry(): Container_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Container_LabelsEntry: MessageFns<Container_LabelsEntry> = {
+  encode(message: Container_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Container_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainer_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Container_LabelsEntry>, I>>(base?: I): Container_LabelsEntry {
+    return Container_LabelsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Container_LabelsEntry>, I>>(object: I): Container_LabelsEntry {
+    const message = createBaseContainer_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
     return message;
@@ -1296,6 +1951,7 @@ function createBaseInstanceStatus(): InstanceStatus {
     detail: "",
     epoch: undefined,
     host: "",
+    driver: undefined,
   };
 }
 
@@ -1351,6 +2007,9 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     }
     if (message.host !== "") {
       writer.uint32(138).string(message.host);
+    }
+    if (message.driver !== undefined) {
+      writer.uint32(146).string(message.driver);
     }
     return writer;
   },
@@ -1507,6 +2166,14 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
             message.host = reader.string();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.driver = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1549,6 +2216,7 @@ export const InstanceStatus: MessageFns<InstanceStatus> = {
     message.detail = object.detail ?? "";
     message.epoch = (object.epoch !== undefined && object.epoch !== null) ? Epoch.fromPartial(object.epoch) : undefined;
     message.host = object.host ?? "";
+    message.driver = object.driver ?? undefined;
     return message;
   },
 };
@@ -1786,7 +2454,7 @@ export const AgentEvent: MessageFns<AgentEvent> = {
 };
 
 function createBaseListenerRequest(): ListenerRequest {
-  return { name: "", host: "", port: 0 };
+  return { name: "", host: "", port: 0, network: undefined };
 }
 
 export const ListenerRequest: MessageFns<ListenerRequest> = {
@@ -1799,6 +2467,9 @@ export const ListenerRequest: MessageFns<ListenerRequest> = {
     }
     if (message.port !== 0) {
       writer.uint32(24).int32(message.port);
+    }
+    if (message.network !== undefined) {
+      writer.uint32(34).string(message.network);
     }
     return writer;
   },
@@ -1840,6 +2511,14 @@ export const ListenerRequest: MessageFns<ListenerRequest> = {
             message.port = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1860,6 +2539,7 @@ export const ListenerRequest: MessageFns<ListenerRequest> = {
     message.name = object.name ?? "";
     message.host = object.host ?? "";
     message.port = object.port ?? 0;
+    message.network = object.network ?? undefined;
     return message;
   },
 };
@@ -3090,8 +3770,8 @@ export const AgentService = {
     path: "/mitosis.v1.Agent/Purge" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: LevelRef): Buffer => Buffer.from(LevelRef.encode(value).finish()),
-    requestDeserialize: (value: Buffer): LevelRef => LevelRef.decode(value),
+    requestSerialize: (value: PurgeRequest): Buffer => Buffer.from(PurgeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PurgeRequest => PurgeRequest.decode(value),
     responseSerialize: (value: PurgeReply): Buffer => Buffer.from(PurgeReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): PurgeReply => PurgeReply.decode(value),
   },
@@ -3136,7 +3816,7 @@ export interface AgentServer extends UntypedServiceImplementation {
   /** Sends a signal to an instance (`mitosis kill`): its main process, or the whole group. */
   signal: handleUnaryCall<SignalRequest, Empty>;
   /** Stops a level and its children by force and forgets them: what `down` uses last, and alone when etcd is dead. */
-  purge: handleUnaryCall<LevelRef, PurgeReply>;
+  purge: handleUnaryCall<PurgeRequest, PurgeReply>;
   levels: handleUnaryCall<Empty, LevelList>;
   /** Ends the agent when no level is left (or `force`, which leaves everything running). */
   shutdown: handleUnaryCall<ShutdownRequest, Empty>;
@@ -3262,14 +3942,14 @@ export interface AgentClient extends Client {
     callback: (error: ServiceError | null, response: Empty) => void,
   ): ClientUnaryCall;
   /** Stops a level and its children by force and forgets them: what `down` uses last, and alone when etcd is dead. */
-  purge(request: LevelRef, callback: (error: ServiceError | null, response: PurgeReply) => void): ClientUnaryCall;
+  purge(request: PurgeRequest, callback: (error: ServiceError | null, response: PurgeReply) => void): ClientUnaryCall;
   purge(
-    request: LevelRef,
+    request: PurgeRequest,
     metadata: Metadata,
     callback: (error: ServiceError | null, response: PurgeReply) => void,
   ): ClientUnaryCall;
   purge(
-    request: LevelRef,
+    request: PurgeRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PurgeReply) => void,

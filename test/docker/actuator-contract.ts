@@ -1,0 +1,222 @@
+/** What every actuator must do, stated once: run against each driver that there is. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { tailLog, type Actuator, type Run, type RunContainer, type RunPlan } from '@mitosis/actuators';
+import { MitosisError } from '@mitosis/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../level/until.js';
+
+export interface ContractDriver {
+  readonly name: string;
+  /** A driver as a new agent of this home would make it. */
+  readonly make: (home: string) => Actuator;
+  /** Absent for what runs no containers. */
+  readonly container?: () => RunContainer;
+}
+
+const BOUND_MS = 20_000;
+const FOREVER = 'setInterval(() => {}, 1000)';
+
+/** One home with its drivers, the later ones in place of a restarted agent's. */
+export class DriverUnderTest {
+  readonly home = realpathSync(mkdtempSync('/tmp/m-a'));
+  private readonly made: Actuator[] = [];
+  readonly actuator: Actuator;
+
+  constructor(private readonly driver: ContractDriver) {
+    this.actuator = this.another();
+  }
+
+  another(): Actuator {
+    const made = this.driver.make(this.home);
+    this.made.push(made);
+    return made;
+  }
+
+  plan(id: string, command: readonly string[], more: Partial<RunPlan> = {}): RunPlan {
+    const dir = join(this.home, id);
+    mkdirSync(join(dir, 'run'), { recursive: true });
+    const { container } = this.driver;
+    return {
+      level: 'shop',
+      id,
+      run: 1,
+      dir,
+      component: 'web',
+      instanceClass: 'application',
+      version: '1',
+      command,
+      cwd: container === undefined ? dir : '',
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      fds: [],
+      user: '',
+      ...(container === undefined ? {} : { container: container() }),
+      ...more,
+    };
+  }
+
+  async start(id: string, code: string, more: Partial<RunPlan> = {}): Promise<Run> {
+    const node = this.driver.container === undefined ? process.execPath : 'node';
+    const run = await this.actuator.start(this.plan(id, [node, '-e', code], more));
+    await run.started;
+    return run;
+  }
+
+  output(id: string): string {
+    return tailLog(join(this.home, id), 100).text;
+  }
+
+  async said(id: string, text: string): Promise<void> {
+    await until(`${id} says ${text}`, () => this.output(id).includes(text) || undefined, BOUND_MS);
+  }
+
+  async dispose(): Promise<void> {
+    const last = this.another();
+    await until(
+      'nothing is left of it',
+      async () => {
+        if (!last.state().usable) throw new Error(last.state().detail);
+        return (await last.sweep(() => false)).length === 0 || undefined;
+      },
+      BOUND_MS,
+    );
+    await last.forgetLevel('shop', { volumes: true });
+    for (const made of this.made) made.close();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+export const actuatorContract = (driver: ContractDriver): void => {
+  describe(`the ${driver.name} driver keeps the contract`, () => {
+    let host: DriverUnderTest;
+    beforeEach(() => {
+      host = new DriverUnderTest(driver);
+    });
+    afterEach(() => host.dispose());
+
+    const adopt = async (by: Actuator, run: Run): Promise<Run> => {
+      const [found] = await by.adopt([{ ...run.ref, thisBoot: true }]);
+      if (found?.kind !== 'running') throw new Error(`not running but ${found?.kind}`);
+      return found.run;
+    };
+
+    it('tells the exit code and keeps the output', async () => {
+      const run = await host.start('a', 'console.log(process.env.SAID); process.exit(3)', {
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', SAID: 'kept = "this"' },
+      });
+      expect((await run.exited).code).toBe(3);
+      expect(host.output('a')).toBe('kept = "this"\n');
+    });
+
+    it('tells 128 + n for a signal', async () => {
+      const run = await host.start('a', FOREVER);
+      expect(run.pid).toBeGreaterThan(0);
+      expect(await run.signal('SIGKILL', false)).toBe(true);
+      expect((await run.exited).code).toBe(137);
+      expect(await run.signal('SIGKILL', false)).toBe(false);
+    });
+
+    it('stops politely within the grace and by force after it', async () => {
+      const polite = await host.start(
+        'a',
+        `process.on("SIGTERM", () => process.exit(7)); ${FOREVER}; console.log("up")`,
+      );
+      await host.said('a', 'up');
+      expect((await polite.stop('SIGTERM', BOUND_MS)).code).toBe(7);
+      const stubborn = await host.start(
+        'b',
+        `process.on("SIGTERM", () => {}); ${FOREVER}; console.log("up")`,
+      );
+      await host.said('b', 'up');
+      const long = stubborn.stop('SIGTERM', 600_000);
+      // A driver whose witness was killed with the run does not know the code.
+      expect([137, undefined]).toContain((await stubborn.stop('SIGTERM', 200)).code);
+      expect([137, undefined]).toContain((await long).code);
+    });
+
+    it('refuses what can never run', async () => {
+      const plan =
+        driver.container === undefined
+          ? host.plan('a', ['true'], { cwd: '/does/not/exist' })
+          : host.plan('a', ['true'], { container: { ...driver.container(), image: '' } });
+      const refused = host.actuator.start(plan);
+      await expect(refused).rejects.toThrow(MitosisError);
+      await expect(refused).rejects.toMatchObject({ code: 'invalid_input' });
+    });
+
+    it('is found again by the next agent, which sees its end', async () => {
+      const run = await host.start(
+        'a',
+        `process.on("SIGTERM", () => process.exit(5)); ${FOREVER}; console.log("up")`,
+      );
+      await host.said('a', 'up');
+      host.actuator.close();
+      const again = await adopt(host.another(), run);
+      expect(again.pid).toBe(run.pid);
+      expect((await again.stop('SIGTERM', BOUND_MS)).code).toBe(5);
+      expect(host.output('a')).toBe('up\n');
+    });
+
+    it('tells the next agent how a run ended meanwhile, and of one that never began', async () => {
+      const run = await host.start(
+        'a',
+        `process.on("SIGTERM", () => process.exit(6)); ${FOREVER}; console.log("up")`,
+      );
+      await host.said('a', 'up');
+      host.actuator.close();
+      process.kill(run.pid, 'SIGTERM');
+      await until('it has ended', () => !alive(run.pid) || undefined, BOUND_MS);
+      const never = { ...host.plan('never', []), thisBoot: true };
+      const next = host.another();
+      const [ended, begun] = await next.adopt([{ ...run.ref, thisBoot: true }, never]);
+      const exit =
+        ended?.kind === 'running'
+          ? await ended.run.exited
+          : ended?.kind === 'exited'
+            ? ended.exit
+            : undefined;
+      expect(exit?.code).toBe(6);
+      expect(begun?.kind).toBe('never-started');
+    });
+
+    it('ends strays and leaves what is current', async () => {
+      const kept = await host.start('a', FOREVER);
+      const stray = await host.start('b', FOREVER);
+      const swept = await host.actuator.sweep(({ id }) => id === 'a');
+      expect(swept.map(({ id }) => id)).toContain('b');
+      expect(swept.map(({ id }) => id)).not.toContain('a');
+      await stray.exited;
+      expect(alive(kept.pid)).toBe(true);
+      expect(await host.actuator.sweep(({ id }) => id === 'a')).toEqual([]);
+    });
+
+    it('says what a run uses, and nothing of one that has ended', async () => {
+      const run = await host.start(
+        'a',
+        'const till = Date.now() + 300; while (Date.now() < till); setInterval(() => {}, 1000)',
+      );
+      const usage = await until(
+        'a reading with processor time',
+        async () => {
+          await host.actuator.sweep(() => true);
+          const found = host.actuator.usage(run);
+          return found !== undefined && found.cpuSeconds > 0.1 ? found : undefined;
+        },
+        BOUND_MS,
+      );
+      expect(usage.memoryBytes).toBeGreaterThan(1_000_000);
+      expect(usage.processes).toBeGreaterThan(0);
+      await run.stop('SIGTERM', 0);
+      expect(host.actuator.usage(run)).toBeUndefined();
+    });
+  });
+};
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,261 @@
+/** One contract, every driver; and what only containers have. */
+import { DockerActuator, ProcessActuator, type RunContainer } from '@mitosis/actuators';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { until } from '../level/until.js';
+import { actuatorContract, DriverUnderTest, type ContractDriver } from './actuator-contract.js';
+import { describeWithEngine, Engine } from './engine.js';
+
+interface Inspected {
+  readonly HostConfig: Readonly<Record<string, unknown>>;
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> };
+}
+
+const BOUND_MS = 20_000;
+const FOREVER = 'setInterval(() => {}, 1000)';
+
+actuatorContract({ name: 'process', make: (home) => new ProcessActuator({ home }) });
+
+describeWithEngine('an engine', () => {
+  let engine: Engine;
+  let image: string;
+  beforeAll(async () => {
+    engine = await Engine.start({ options: ['--live-restore'] });
+    image = await engine.importBase();
+  });
+  afterAll(() => engine.stop());
+
+  const container = (more: Partial<RunContainer> = {}): RunContainer => ({
+    image,
+    definition: {},
+    ports: [],
+    host: '127.0.0.1',
+    hosts: {},
+    aliases: [],
+    cpus: 0,
+    memoryBytes: 0,
+    memoryReservationBytes: 0,
+    pids: 0,
+    labels: {},
+    stopSignal: 'SIGTERM',
+    stopGraceMs: 10_000,
+    probed: true,
+    logMaxBytes: 1_000_000,
+    ...more,
+  });
+  const driver: ContractDriver = {
+    name: 'docker',
+    make: (home) =>
+      new DockerActuator({ home, engine: { host: engine.host, certPath: '' }, pool: '10.213.0.0/16' }),
+    container,
+  };
+
+  actuatorContract(driver);
+
+  describeWithEngine('the docker driver besides', () => {
+    let host: DriverUnderTest;
+    beforeEach(() => {
+      host = new DriverUnderTest(driver);
+    });
+    afterEach(() => host.dispose());
+
+    it('gives a container what the composition says', async () => {
+      const code = `
+        const fs = require('node:fs'); const os = require('node:os');
+        console.log(JSON.stringify({ user: process.getuid(), cwd: process.cwd(), name: os.hostname(), env: process.env.GREETING,
+          hosts: fs.readFileSync('/etc/hosts', 'utf8').includes('10.9.8.7\\tdb'), readOnly: (() => { try { fs.writeFileSync('/x', ''); return false; } catch { return true; } })(),
+          data: fs.existsSync('/data'), scratch: fs.existsSync('/scratch') }));`;
+      const run = await host.start('a', code, {
+        user: 'node',
+        cwd: '/home/node',
+        env: { PATH: '/usr/bin', GREETING: 'hello' },
+        container: container({
+          cpus: 0.5,
+          memoryBytes: 64 * 2 ** 20,
+          pids: 50,
+          hosts: { db: '10.9.8.7' },
+          labels: { 'com.example': 'theirs' },
+          definition: {
+            hostname: 'box',
+            read_only: true,
+            init: true,
+            cap_drop: ['ALL'],
+            tmpfs: ['/scratch'],
+            volumes: [{ type: 'volume', source: 'data', target: '/data' }],
+          },
+        }),
+      });
+      expect((await run.exited).code).toBe(0);
+      expect(JSON.parse(host.output('a'))).toEqual({
+        user: 1000,
+        cwd: '/home/node',
+        name: 'box',
+        env: 'hello',
+        hosts: true,
+        readOnly: true,
+        data: true,
+        scratch: true,
+      });
+      const inspected = JSON.parse(await engine.must('inspect', 'shop-a')) as readonly [Inspected];
+      expect(inspected[0].HostConfig).toMatchObject({
+        NanoCpus: 5e8,
+        Memory: 64 * 2 ** 20,
+        PidsLimit: 50,
+        CapDrop: ['ALL'],
+        RestartPolicy: { Name: 'no' },
+      });
+      expect(inspected[0].Config.Labels).toMatchObject({
+        'mitosis.level': 'shop',
+        'mitosis.instance': 'a',
+        'mitosis.run': '1',
+        'com.example': 'theirs',
+      });
+    });
+
+    it('keeps a named volume from one run to the next, and removes it only when told', async () => {
+      const definition = { volumes: [{ type: 'volume', source: 'data', target: '/data' }] };
+      const first = await host.start('a', 'require("node:fs").writeFileSync("/data/x", "kept")', {
+        container: container({ definition }),
+      });
+      expect((await first.exited).code).toBe(0);
+      await first.stop('SIGTERM', 0);
+      await host.actuator.forgetLevel('shop', { volumes: false });
+      const second = await host.start(
+        'b',
+        'console.log(require("node:fs").readFileSync("/data/x", "utf8"))',
+        {
+          container: container({ definition }),
+        },
+      );
+      expect((await second.exited).code).toBe(0);
+      expect(host.output('b')).toBe('kept\n');
+      await second.stop('SIGTERM', 0);
+      await host.actuator.forgetLevel('shop', { volumes: true });
+      expect(await engine.must('volume', 'ls', '--quiet')).toBe('');
+      expect(await engine.must('network', 'ls', '--filter', 'label=mitosis.level', '--quiet')).toBe('');
+    });
+
+    it('starts one container for two starts of one run', async () => {
+      const another = host.another();
+      const plan = host.plan('a', ['node', '-e', FOREVER]);
+      const [one, two] = await Promise.all([host.actuator.start(plan), another.start(plan)]);
+      await Promise.all([one.started, two.started]);
+      expect(one.pid).toBeGreaterThan(0);
+      expect(two.pid).toBe(one.pid);
+      expect(await engine.containers('label=mitosis.instance=a')).toHaveLength(1);
+    });
+
+    it('leaves a container of somebody else that has the name alone', async () => {
+      const foreign = await engine.must(
+        'run',
+        '--detach',
+        '--name',
+        'shop-a',
+        '--network',
+        'none',
+        image,
+        'sleep',
+        '600',
+      );
+      const run = await host.actuator.start(host.plan('a', ['true']));
+      expect((await run.exited).detail).toMatch(/is there already and not ours/);
+      expect(await engine.containers(`id=${foreign}`)).toEqual([foreign]);
+      await engine.must('rm', '--force', foreign);
+    });
+
+    it('hears at once of a container that somebody else kills or removes', async () => {
+      const killed = await host.start('a', FOREVER);
+      await engine.must('kill', 'shop-a');
+      expect((await killed.exited).code).toBe(137);
+      const removed = await host.start('b', FOREVER);
+      await engine.must('rm', '--force', 'shop-b');
+      expect((await removed.exited).code ?? 137).toBe(137);
+    });
+
+    it('runs probes inside, and takes over the verdict of an image that checks itself', async () => {
+      const run = await host.start('a', FOREVER);
+      expect(await run.exec?.(['node', '-e', 'console.log("fine")'], BOUND_MS)).toEqual({
+        verdict: 'ok',
+        detail: 'fine',
+      });
+      expect(await run.exec?.(['node', '-e', 'process.exit(2)'], BOUND_MS)).toMatchObject({
+        verdict: 'failed',
+      });
+      expect(await run.exec?.(['/nothing'], BOUND_MS)).toMatchObject({ verdict: 'failed' });
+      const checked = await engine.must(
+        'create',
+        '--health-cmd',
+        'true',
+        '--health-interval',
+        '1s',
+        '--network',
+        'none',
+        image,
+        'sleep',
+        '9',
+      );
+      await engine.must('commit', checked, 'checks-itself:1');
+      await engine.must('rm', checked);
+      const own = await host.start('b', FOREVER, {
+        container: container({ image: 'checks-itself:1', probed: false }),
+      });
+      const verdicts: string[] = [];
+      own.onHealth?.((health) => verdicts.push(health));
+      await until('its own verdict', () => verdicts.includes('healthy') || undefined, BOUND_MS);
+    });
+
+    it('says which image is missing and what to do', async () => {
+      const run = await host.actuator.start(
+        host.plan('a', ['true'], {
+          container: container({ image: 'nobody/has-this:1', definition: { build: '.' } }),
+        }),
+      );
+      expect((await run.exited).detail).toMatch(/nobody\/has-this:1 is not on this engine: build it there/);
+    });
+
+    it('lets containers live while the engine is restarted, and hears of those that died meanwhile', async () => {
+      const lives = await host.start(
+        'a',
+        `process.on("SIGTERM", () => process.exit(4)); ${FOREVER}; console.log("up")`,
+      );
+      const dies = await host.start('b', FOREVER);
+      await host.said('a', 'up');
+      await engine.killDaemon();
+      await until('the engine is missed', () => !host.actuator.state().usable || undefined, BOUND_MS);
+      expect(host.actuator.state().detail).toMatch(/Docker engine/);
+      process.kill(dies.pid, 'SIGKILL');
+      expect((await dies.exited).detail).toBe('ended while its Docker engine was gone');
+      // An agent that comes now finds no engine: it concludes nothing.
+      const blind = host.another();
+      const [unknown] = await blind.adopt([{ ...lives.ref, thisBoot: true }]);
+      expect(unknown?.kind).toBe('running');
+      await engine.up();
+      await until('the engine is back', () => blind.state().usable || undefined, BOUND_MS);
+      if (unknown?.kind === 'running') {
+        await unknown.run.started;
+        expect(unknown.run.pid).toBe(lives.pid);
+      }
+      expect((await lives.stop('SIGTERM', BOUND_MS)).code).toBe(4);
+    });
+
+    it('gives each component an address of this host that its containers reach', async () => {
+      const docker = host.actuator as DockerActuator;
+      const [db, web] = await Promise.all([
+        docker.componentAddress('shop', 'db'),
+        docker.componentAddress('shop', 'web'),
+      ]);
+      expect(db).not.toBe(web);
+      expect(await docker.componentAddress('shop', 'db')).toBe(db);
+      const { createServer } = await import('node:net');
+      const server = createServer((socket) => socket.end('through the router'));
+      await new Promise<void>((resolve) => server.listen(5432, db, resolve));
+      const run = await host.start(
+        'a',
+        'require("node:net").connect(5432, "db").on("data", (text) => console.log(String(text)))',
+        { container: container({ hosts: { db } }) },
+      );
+      await run.exited;
+      server.close();
+      expect(host.output('a')).toBe('through the router\n');
+    });
+  });
+});
