@@ -12,6 +12,7 @@ import type {
   TypeGraph,
 } from '@mitosis/contracts';
 import type { ExternalAnswer, RequestMetrics, ResourceMetrics } from './observation.js';
+import { perKey } from './per-key.js';
 
 export interface ComponentMetrics {
   readonly requests: RequestMetrics;
@@ -37,8 +38,9 @@ export interface LevelInput {
 /** Components the autoscaler sets a target for. */
 export const isScaled = (component: Component): boolean => component.kind === 'service' && !component.runOnce;
 
-export const scaledComponents = (typeGraph: TypeGraph): readonly Component[] =>
-  Object.values(typeGraph.components).filter(isScaled);
+export const scaledComponents = perKey((typeGraph: TypeGraph): readonly Component[] =>
+  Object.values(typeGraph.components).filter(isScaled),
+);
 
 export const componentOf = (typeGraph: TypeGraph, name: string): Component | undefined =>
   Object.hasOwn(typeGraph.components, name) ? typeGraph.components[name] : undefined;

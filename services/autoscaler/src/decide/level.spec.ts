@@ -1,7 +1,8 @@
 import { componentName, decisionId, instanceId, siteId, type InstanceRecord } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
 import { costCurve } from './cost-curve.js';
-import { childShares, EMPTY_LEVEL, measureStartMs, stepLevel, type LevelState } from './level.js';
+import { childShares, EMPTY_LEVEL, stepLevel, type LevelState } from './level.js';
+import { measureStartMs } from './level-index.js';
 import type { LevelInput } from './level-input.js';
 import { aComponent, aTypeGraph, aWindow, calls, p95, someRequests } from './observation.testing.js';
 
@@ -60,8 +61,9 @@ const inputOf = (overrides: Partial<LevelInput> = {}): LevelInput => ({
 
 describe('level step', () => {
   it('measures the start time and leaves re-readiness out', () => {
-    expect(measureStartMs(inputOf(), 'web', inputOf().instances)).toBe(1_500);
-    expect(measureStartMs(inputOf(), 'web', [])).toBeNull();
+    const { instances, endpoints } = inputOf();
+    expect(measureStartMs(instances, endpoints.get('web'))).toBe(1_500);
+    expect(measureStartMs([], endpoints.get('web'))).toBeNull();
   });
 
   it('knows since when the same instances are ready', () => {

@@ -6,6 +6,7 @@ import type { Component, InstanceRecord, Objective, ScalingPolicy } from '@mitos
 import { pluginFor } from '../plugins/index.js';
 import { activate } from './activation.js';
 import { downstreamOf } from './downstream.js';
+import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
 import { withoutAbsurdities, type ComponentObservation, type RequestWindow } from './observation.js';
@@ -42,48 +43,10 @@ export interface LevelStep {
   readonly objectives: ReadonlyMap<string, Objective>;
 }
 
-/** Longer starts are re-readiness of an old instance, not a start. */
-const START_MAX_MS = 600_000;
-
-const readyIds = (input: LevelInput, component: string): readonly string[] =>
-  (input.endpoints.get(component)?.endpoints ?? [])
-    .filter(({ state }) => state === 'ready')
-    .map(({ instance }) => instance)
-    .sort();
-
-type InstancesByComponent = ReadonlyMap<string, readonly InstanceRecord[]>;
-
-const groupInstances = (instances: readonly InstanceRecord[]): InstancesByComponent => {
-  const groups = new Map<string, InstanceRecord[]>();
-  for (const instance of instances) {
-    const group = groups.get(instance.component);
-    if (group === undefined) groups.set(instance.component, [instance]);
-    else group.push(instance);
-  }
-  return groups;
-};
-
-/** Median time from an instance's record to its endpoint; null while none was seen. `instances`: of this component. */
-export const measureStartMs = (
-  input: LevelInput,
-  component: string,
-  instances: readonly InstanceRecord[],
-): number | null => {
-  const created = new Map(instances.map((instance) => [instance.id, instance.createdAtMs]));
-  const starts = (input.endpoints.get(component)?.endpoints ?? [])
-    .flatMap(({ instance, readySinceMs }) => {
-      const createdAtMs = created.get(instance);
-      return createdAtMs === undefined ? [] : [readySinceMs - createdAtMs];
-    })
-    .filter((ms) => ms > 0 && ms < START_MAX_MS)
-    .sort((a, b) => a - b);
-  return starts[Math.floor((starts.length - 1) / 2)] ?? null;
-};
-
 const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =>
   Object.fromEntries(
     scaledComponents(input.typeGraph).map(({ name }) => {
-      const ids = readyIds(input, name).join(' ');
+      const { ids } = readyOf(input.endpoints.get(name));
       const before = Object.hasOwn(state.ready, name) ? state.ready[name] : undefined;
       return [name, before?.ids === ids ? before : { ids, sinceMs: input.nowMs }];
     }),
@@ -92,23 +55,24 @@ const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =
 const observe = (
   input: LevelInput,
   ready: LevelState['ready'],
-  instances: readonly InstanceRecord[],
+  instances: readonly InstanceRecord[] | undefined,
   component: Component,
   objective: Objective | null,
 ): ComponentObservation => {
   const { name } = component;
   const target = input.targets.get(name);
   const metrics = input.metrics?.get(name);
+  const endpoints = input.endpoints.get(name);
   return withoutAbsurdities({
     component: name,
     nowMs: input.nowMs,
     version: component.version,
     count: target?.count ?? component.scale.initial,
     countSinceMs: target?.atMs ?? 0,
-    ready: readyIds(input, name).length,
-    starting: instances.filter(({ phase }) => phase === 'starting' || phase === 'running').length,
+    ready: readyOf(endpoints).count,
+    starting: startingOf(instances),
     readyStableSinceMs: ready[name]?.sinceMs ?? input.nowMs,
-    startMs: measureStartMs(input, name, instances),
+    startMs: measureStartMs(instances, endpoints),
     scale: component.scale,
     resources: component.resources,
     objective,
@@ -178,14 +142,13 @@ export const stepLevel = (
   const ready = trackReady(state, input);
   const calmMs = trackCalm(state, input);
   const objectives = objectivesOf(input, calmMs);
-  const instances = groupInstances(input.instances);
+  const instances = instancesOf(input.instances);
   const components: Record<string, ComponentState> = {};
   const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
     const { name } = component;
     const plugin = pluginOf(component.policy);
     const before = Object.hasOwn(state.components, name) ? state.components[name] : undefined;
-    const own = instances.get(name) ?? [];
-    const observation = observe(input, ready, own, component, objectives.get(name) ?? null);
+    const observation = observe(input, ready, instances.get(name), component, objectives.get(name) ?? null);
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
     const activation = activate(before?.activeAtMs ?? 0, observation, recommendation);

@@ -5,6 +5,7 @@
  */
 import type { Component, Objective, ObjectiveRecord, TypeGraph } from '@mitosis/contracts';
 import { componentOf } from './level-input.js';
+import { perKey } from './per-key.js';
 
 export interface CalmComponent {
   /** Time of one request in the component itself, without queueing and dependencies. */
@@ -43,8 +44,19 @@ export const levelObjective = (
   return bothObjectives(typeGraph.objective, share);
 };
 
+/** Of every component of a graph. */
+const reaches = perKey(
+  (typeGraph: TypeGraph): ReadonlyMap<string, ReadonlySet<string>> =>
+    new Map(Object.keys(typeGraph.components).map((name) => [name, reach(typeGraph, name)])),
+);
+
+const NOTHING_REACHED: ReadonlySet<string> = new Set();
+
 /** The component and everything it calls, directly or not. */
-export const reachableFrom = (typeGraph: TypeGraph, start: string): ReadonlySet<string> => {
+export const reachableFrom = (typeGraph: TypeGraph, start: string): ReadonlySet<string> =>
+  reaches(typeGraph).get(start) ?? NOTHING_REACHED;
+
+const reach = (typeGraph: TypeGraph, start: string): ReadonlySet<string> => {
   const reached = new Set<string>();
   const open = [start];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
