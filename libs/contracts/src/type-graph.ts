@@ -145,6 +145,8 @@ export type ScalingPolicy =
       readonly kind: 'threshold';
       readonly rules: readonly ThresholdRule[];
     }
+  | HpaPolicy
+  | KpaPolicy
   | {
       /** Counts by the calendar; the minimum outside of every window. */
       readonly kind: 'schedule';
@@ -165,6 +167,53 @@ export type ScalingPolicy =
       readonly kind: 'combine';
       readonly policies: readonly SinglePolicy[];
     };
+
+/** Kubernetes' HorizontalPodAutoscaler (autoscaling/v2), in full; several metrics: the highest answer wins. */
+export interface HpaPolicy {
+  readonly kind: 'hpa';
+  readonly metrics: readonly HpaMetric[];
+  readonly tolerance: number;
+  readonly syncMs: number;
+  readonly up: HpaBehavior;
+  readonly down: HpaBehavior;
+}
+
+export interface HpaMetric {
+  readonly metric: ScalingMetric;
+  /** Per instance for cpu, memory, rps and concurrency; the value itself for p95 and errors. */
+  readonly value: number;
+}
+
+export interface HpaBehavior {
+  /** Stabilisation: the lowest (up), the highest (down) recommendation of this time counts. */
+  readonly windowMs: number;
+  /** Which of several limits holds: the one that allows the most change, the least, or no change at all. */
+  readonly select: 'max' | 'min' | 'disabled';
+  readonly limits: readonly HpaLimit[];
+}
+
+export interface HpaLimit {
+  readonly by: 'pods' | 'percent';
+  readonly value: number;
+  readonly periodMs: number;
+}
+
+/** Knative's pod autoscaler. */
+export interface KpaPolicy {
+  readonly kind: 'kpa';
+  readonly metric: 'concurrency' | 'rps';
+  /** Wanted of one instance: requests inside (waiting ones included) or per second. */
+  readonly target: number;
+  readonly stableWindowMs: number;
+  /** Share of the stable window, 0..1. */
+  readonly panicWindow: number;
+  /** Panic when this many times more instances are wanted than are ready. */
+  readonly panicThreshold: number;
+  readonly upRateMax: number;
+  readonly downRateMax: number;
+  /** The highest answer of this time counts. */
+  readonly downDelayMs: number;
+}
 
 export type SinglePolicy = Exclude<ScalingPolicy, { readonly kind: 'combine' }>;
 

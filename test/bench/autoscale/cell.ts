@@ -89,7 +89,14 @@ export const playCell = (
   const began = process.hrtime.bigint();
   const trace = traceOf(folder, setting);
   const application = applicationOf(setting, contest);
-  const run = runLevel({ ...RUN_DEFAULTS, application, trace, seed: setting.seed });
+  const run = runLevel({
+    ...RUN_DEFAULTS,
+    application,
+    trace,
+    seed: setting.seed,
+    everyS:
+      isContender(contest.policy) && contest.given === undefined ? CONTENDERS[contest.policy].everyS : 1,
+  });
   const took = Number(process.hrtime.bigint() - began) / 1e9;
   const hours = run.seconds / 3_600;
   const elasticity = elasticityOf(hindsight.demand, run.ready);

@@ -2,20 +2,65 @@
  * The policies of the benchmark. A peer has one knob, the share of an instance's capacity that its target stands for,
  * which is swept: its best value differs from trace to trace and nobody knows it beforehand.
  */
-import type { ScalingPolicy } from '@mitosis/contracts';
+import type { HpaPolicy, ScalingMetric, ScalingPolicy } from '@mitosis/contracts';
 import type { TierSeen } from '@mitosis/simulation/workload';
 
 export interface Contender {
   /** Knob values that are swept; [0]: there is none. */
   readonly knobs: readonly number[];
+  /** Seconds between two steps: more than one only where the policy itself looks no more often, to save time. */
+  readonly everyS: number;
   policy(knob: number, tier: TierSeen): ScalingPolicy;
 }
 
 const SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
+/** The defaults of autoscaling/v2. */
+const hpa = (metric: ScalingMetric, value: number): HpaPolicy => ({
+  kind: 'hpa',
+  metrics: [{ metric, value }],
+  tolerance: 0.1,
+  syncMs: 15_000,
+  up: {
+    windowMs: 0,
+    select: 'max',
+    limits: [
+      { by: 'percent', value: 100, periodMs: 15_000 },
+      { by: 'pods', value: 4, periodMs: 15_000 },
+    ],
+  },
+  down: { windowMs: 300_000, select: 'max', limits: [{ by: 'percent', value: 100, periodMs: 15_000 }] },
+});
+
 export const CONTENDERS = {
-  slo: { knobs: [0], policy: () => ({ kind: 'slo', holdMs: 0 }) },
+  slo: { knobs: [0], everyS: 1, policy: () => ({ kind: 'slo', holdMs: 0 }) },
+  'hpa-rps': {
+    knobs: SHARES,
+    everyS: 15,
+    policy: (knob, { capacity }) => hpa('rps', knob * capacity),
+  },
+  'hpa-cpu': {
+    knobs: SHARES,
+    everyS: 15,
+    policy: (knob, { cpuCores }) => hpa('cpu', knob * cpuCores),
+  },
+  kpa: {
+    knobs: SHARES,
+    everyS: 1,
+    policy: (knob, { concurrency }) => ({
+      kind: 'kpa',
+      metric: 'concurrency',
+      target: knob * concurrency,
+      stableWindowMs: 60_000,
+      panicWindow: 0.1,
+      panicThreshold: 2,
+      upRateMax: 1_000,
+      downRateMax: 2,
+      downDelayMs: 0,
+    }),
+  },
   target: {
+    everyS: 1,
     knobs: SHARES,
     policy: (knob, { capacity }) => ({
       kind: 'target',
@@ -26,6 +71,7 @@ export const CONTENDERS = {
     }),
   },
   threshold: {
+    everyS: 5,
     knobs: SHARES,
     policy: (knob, { cpuCores }) => ({
       kind: 'threshold',

@@ -31,6 +31,46 @@ describe('scaling policies of a composition', () => {
     });
   });
 
+  it('are those of Kubernetes and Knative with the defaults they have there', () => {
+    const hpa = policyOf('{ kind: hpa, metric: rps, value: 50/s }')?.policy;
+    expect(hpa).toMatchObject({
+      metrics: [{ metric: 'rps', value: 50 }],
+      tolerance: 0.1,
+      syncMs: 15_000,
+      up: {
+        windowMs: 0,
+        select: 'max',
+        limits: [
+          { by: 'percent', value: 100 },
+          { by: 'pods', value: 4 },
+        ],
+      },
+      down: { windowMs: 300_000 },
+    });
+    const slow =
+      '{ kind: hpa, metrics: [{ metric: cpu, value: 0.5 }, { metric: p95, value: 200ms }], down: { window: 1m, select: min, limits: [{ pods: 4, period: 1m }, { percent: 10, period: 1m }] } }';
+    expect(policyOf(slow)?.policy).toMatchObject({
+      metrics: [
+        { metric: 'cpu', value: 0.5 },
+        { metric: 'p95', value: 200 },
+      ],
+      down: {
+        windowMs: 60_000,
+        select: 'min',
+        limits: [
+          { by: 'pods', value: 4, periodMs: 60_000 },
+          { by: 'percent', value: 10, periodMs: 60_000 },
+        ],
+      },
+    });
+    expect(policyOf('kpa')?.policy).toMatchObject({
+      kind: 'kpa',
+      metric: 'concurrency',
+      stableWindowMs: 60_000,
+    });
+    expect(policyOf('{ kind: kpa, value: 10, utilization: 80% }')?.policy).toMatchObject({ target: 8 });
+  });
+
   it('may go to zero after an idle time', () => {
     expect(policyOf('fixed')?.scale).toEqual({ min: 0, max: 9, initial: 0, idleMs: 60_000 });
   });

@@ -1,17 +1,11 @@
 /** `x-mitosis.policy` → scaling policy. */
-import type {
-  ScalingMetric,
-  ScalingPolicy,
-  ScheduleWindow,
-  SinglePolicy,
-  ThresholdRule,
-} from '@mitosis/contracts';
-import { METRICS, POLICY_KINDS } from '../shape/mitosis-shape.js';
+import type { ScalingPolicy, ScheduleWindow, SinglePolicy, ThresholdRule } from '@mitosis/contracts';
+import { POLICY_KINDS } from '../shape/mitosis-shape.js';
 import { child, entriesOf, itemsOf, type Node, numberOf, textOf } from '../source/node.js';
-import { byteSize } from '../values/bytes.js';
 import { durationMs } from '../values/duration.js';
 import { ratio } from '../values/ratio.js';
-import { requestsPerSecond } from '../values/rate.js';
+import { HPA_SETTINGS, hpaOf, KPA_SETTINGS, kpaOf } from './peer-policies.js';
+import { EXAMPLES, metricOf, POLICY_KEYS as KEYS, valueOf } from './scaling-metric.js';
 import { type Building, complain, extensionOf, type Service } from './service.js';
 
 /** HPA's tolerance. */
@@ -49,7 +43,6 @@ const defaultRules: readonly ThresholdRule[] = [
   },
 ];
 
-const KEYS = ['x-mitosis', 'policy'] as const;
 /** Which settings each kind knows, so that one of another kind is not taken in silence. */
 const SETTINGS = {
   slo: ['hold'],
@@ -57,6 +50,8 @@ const SETTINGS = {
   threshold: ['rules'],
   schedule: ['timezone', 'windows'],
   external: ['address', 'options'],
+  hpa: HPA_SETTINGS,
+  kpa: KPA_SETTINGS,
   fixed: [],
 } as const satisfies Record<SinglePolicy['kind'], readonly string[]>;
 
@@ -81,6 +76,8 @@ const singleOf = (node: Node, service: Service, building: Building): SinglePolic
   if (kind === 'target') return targetOf(node, service, building);
   if (kind === 'schedule') return scheduleOf(node, service, building);
   if (kind === 'external') return externalOf(node, service, building);
+  if (kind === 'hpa') return hpaOf(node, service, building);
+  if (kind === 'kpa') return kpaOf(node, service, building);
   const rules = itemsOf(node, 'rules').flatMap((rule) => ruleOf(rule, service, building) ?? []);
   return { kind, rules: rules.length === 0 ? defaultRules : rules };
 };
@@ -176,39 +173,4 @@ const ruleOf = (rule: Node, service: Service, building: Building): ThresholdRule
     change: Number(textOf(rule, 'change') ?? 0),
     cooldownMs: durationMs(textOf(rule, 'cooldown') ?? '') ?? COOLDOWN_MS,
   };
-};
-
-const metricOf = (node: Node): ScalingMetric =>
-  METRICS.find((name) => name === textOf(node, 'metric')) ?? 'cpu';
-
-const plainNumber = (text: string): number | undefined =>
-  /^\d*\.?\d+$/.test(text) ? Number(text) : undefined;
-const READERS: Readonly<Record<ScalingMetric, (text: string) => number | undefined>> = {
-  cpu: plainNumber,
-  memory: byteSize,
-  rps: requestsPerSecond,
-  concurrency: plainNumber,
-  p95: durationMs,
-  errors: ratio,
-};
-const EXAMPLES: Readonly<Record<ScalingMetric, string>> = {
-  cpu: '0.6',
-  memory: '128M',
-  rps: '50/s',
-  concurrency: '8',
-  p95: '200ms',
-  errors: '1%',
-};
-
-const valueOf = (text: string, metric: ScalingMetric, service: Service, building: Building): number => {
-  const value = READERS[metric](text);
-  if (value === undefined || value <= 0)
-    complain(
-      building,
-      service,
-      KEYS,
-      `"${text}" is no value for ${metric}`,
-      `write one such as ${EXAMPLES[metric]}`,
-    );
-  return value ?? 0;
 };

@@ -32,7 +32,16 @@ export const PERCENTILES: Readonly<Record<string, number>> = {
   'p99.9': 99.9,
 };
 export const METRICS = ['cpu', 'memory', 'rps', 'concurrency', 'p95', 'errors'] as const;
-export const POLICY_KINDS = ['slo', 'target', 'threshold', 'schedule', 'external', 'fixed'] as const;
+export const POLICY_KINDS = [
+  'slo',
+  'target',
+  'threshold',
+  'hpa',
+  'kpa',
+  'schedule',
+  'external',
+  'fixed',
+] as const;
 
 export const objective = mapOf(
   {
@@ -66,6 +75,22 @@ const scheduleWindow = mapOf(
   { required: ['start', 'end', 'count'], about: 'A count from each match of start until the next of end.' },
 );
 
+const hpaMetric = mapOf(
+  { metric: oneOfTexts(...METRICS), value: metricValue },
+  { required: ['metric', 'value'] },
+);
+
+const hpaBehavior = mapOf(
+  {
+    window: duration,
+    select: oneOfTexts('max', 'min', 'disabled'),
+    limits: list(mapOf({ pods: positiveCount, percent: amount, period: duration })),
+  },
+  { about: 'As behavior.scaleUp and behavior.scaleDown of autoscaling/v2.' },
+);
+
+const rateLimit = formatted('a factor above 1', '^(1\\.\\d*[1-9]\\d*|[2-9](\\.\\d+)?|[1-9]\\d+(\\.\\d+)?)$');
+
 const policyName = oneOfTexts(...POLICY_KINDS);
 const policyMap = mapOf(
   {
@@ -80,6 +105,17 @@ const policyMap = mapOf(
     windows: list(scheduleWindow),
     address: formatted('host:port', '^[^\\s/]+:[0-9]+$'),
     options: mapOf({}, { others: anyScalar }),
+    metrics: list(hpaMetric),
+    sync: duration,
+    up: hpaBehavior,
+    down: hpaBehavior,
+    utilization: share,
+    stable_window: duration,
+    panic_window: share,
+    panic_threshold: rateLimit,
+    up_rate: rateLimit,
+    down_rate: rateLimit,
+    down_delay: duration,
   },
   { required: ['kind'] },
 );

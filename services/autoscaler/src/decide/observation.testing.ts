@@ -95,6 +95,36 @@ export const POLICY_EXAMPLES: { readonly [K in ScalingPolicy['kind']]: Extract<S
     },
     external: { kind: 'external', address: '127.0.0.1:9100', options: {} },
     fixed: { kind: 'fixed' },
+    hpa: {
+      kind: 'hpa',
+      metrics: [{ metric: 'rps', value: 10 }],
+      tolerance: 0.1,
+      syncMs: 15_000,
+      up: {
+        windowMs: 0,
+        select: 'max',
+        limits: [
+          { by: 'percent', value: 100, periodMs: 15_000 },
+          { by: 'pods', value: 4, periodMs: 15_000 },
+        ],
+      },
+      down: {
+        windowMs: 300_000,
+        select: 'max',
+        limits: [{ by: 'percent', value: 100, periodMs: 15_000 }],
+      },
+    },
+    kpa: {
+      kind: 'kpa',
+      metric: 'concurrency',
+      target: 7,
+      stableWindowMs: 60_000,
+      panicWindow: 0.1,
+      panicThreshold: 2,
+      upRateMax: 1_000,
+      downRateMax: 2,
+      downDelayMs: 0,
+    },
     schedule: {
       kind: 'schedule',
       timezone: 'Europe/Zurich',

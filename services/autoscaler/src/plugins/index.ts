@@ -7,6 +7,8 @@ import type { ScalingPolicyPlugin } from '../decide/policy.js';
 import { combineOf } from './combine.policy.js';
 import { external } from './external.policy.js';
 import { fixed } from './fixed.policy.js';
+import { hpa } from './hpa.policy.js';
+import { kpa } from './kpa.policy.js';
 import { schedule } from './schedule.policy.js';
 import { slo } from './slo.policy.js';
 import { target } from './target.policy.js';
@@ -16,6 +18,8 @@ export const POLICIES = {
   combine: combineOf((policy) => pluginFor(policy)),
   external,
   fixed,
+  hpa,
+  kpa,
   schedule,
   slo,
   target,
