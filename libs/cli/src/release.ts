@@ -2,6 +2,7 @@
  * Where the programs of this installation are. The one place that knows how packages are laid out on disk: a program is
  * taken as one bundled file where the build made one, since a level starts about ten of them at its birth.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,14 +54,23 @@ export const findProgram = (name: 'etcd' | 'etcdctl', env: Env): string => {
   );
 };
 
+const HASH_LENGTH = 8;
+const contentHash = (files: readonly string[]): string => {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest('hex').slice(0, HASH_LENGTH);
+};
+
 export const resolveRelease = (env: Env): Release => {
   const manifest = JSON.parse(readFileSync(join(cliDir, 'package.json'), 'utf8')) as { version: string };
+  const [manager, router, agent] = [programOf('mitosisd'), programOf('router'), programOf('agent')];
   return {
-    version: manifest.version,
+    // Two builds of one version are two releases: a developer's `up` after a build brings that build.
+    version: `${manifest.version}+${contentHash([manager, router])}`,
     node: process.execPath,
-    manager: programOf('mitosisd'),
-    router: programOf('router'),
-    agent: programOf('agent'),
+    manager,
+    router,
+    agent,
     etcd: findProgram('etcd', env),
   };
 };

@@ -2,6 +2,7 @@
  * The type graph: what is persisted as desired state. The Compose file is a front-end to it (libs/model);
  * everything is defaulted here, nothing is optional, durations are milliseconds, sizes bytes.
  */
+import type { Release } from './release.js';
 import type { ComponentName, LevelId } from './ids.js';
 
 export interface TypeGraph {
@@ -26,6 +27,11 @@ export interface ManagementSpec {
   readonly routers: number;
   /** 1 or, with high availability, 3. */
   readonly etcdMembers: number;
+  /**
+   * The release the management is to run: what `mitosis up` and `apply` were run with. Replicas of another one are rolled.
+   * Absent (an older command line): whatever runs.
+   */
+  readonly release?: Release;
 }
 
 export interface Objective {

@@ -14,6 +14,7 @@ import { RouterTracker } from './adapters/router-tracker.js';
 import { compositeHealth } from './decide/composite.js';
 import { decideHealth } from './decide/decide-health.js';
 import type { HealthInput } from './decide/input.js';
+import { wantedRelease } from './decide/stand-down.js';
 import type { Change, HealthPlan, Wait } from './decide/plan.js';
 
 /** Decide, commit and decide again, so that what a commit allows is done in the same pass. */
@@ -61,6 +62,7 @@ export class HealthReconciler implements FunctionShell {
     });
     const acts = new ActRunner({
       peers,
+      address: context.address,
       log,
       nowMs: () => context.nowMs(),
       clock,
@@ -165,7 +167,7 @@ export class HealthReconciler implements FunctionShell {
       epoch: session.epoch,
       random: context.random,
       management: {
-        release: context.config.release,
+        release: wantedRelease(context.config.release, stored.spec?.value),
         etcd: context.config.etcd.join(','),
         leaseTtlMs: context.config.leaseTtlMs,
       },

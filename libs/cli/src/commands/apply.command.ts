@@ -1,7 +1,9 @@
 /** `mitosis apply`: puts changed composition files in force in a level that is up. The level carries the change out. */
 import type { Command } from 'commander';
+import { withRelease } from '../bring-up/with-release.js';
 import { loadFiles, takesComposition, tellWarnings, type CompositionOptions } from '../composition.js';
 import { withContext, type Context, type ExitCode } from '../command.js';
+import { resolveRelease } from '../release.js';
 
 export const registerApply = (program: Command): void => {
   takesComposition(program.command('apply'))
@@ -21,7 +23,8 @@ const apply = async (context: Context, args: readonly string[], options: ApplyOp
   const loaded = loadFiles(context, args, options);
   tellWarnings(context, loaded);
   const level = await context.host.level(loaded.typeGraph.level);
-  const reply = await level.apply(loaded.typeGraph, options.expect ?? ANY_GENERATION);
+  const wanted = withRelease(loaded.typeGraph, resolveRelease(context.env));
+  const reply = await level.apply(wanted, options.expect ?? ANY_GENERATION);
   context.output.result({ level: level.name, ...reply }, () =>
     reply.changed
       ? `${level.name}: generation ${reply.generation} is in force; follow it with \`mitosis decisions --follow\``

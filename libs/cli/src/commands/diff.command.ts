@@ -1,8 +1,10 @@
 /** `mitosis diff`: what applying composition files would change; changes nothing. */
 import { diffTypeGraphs } from '@mitosis/model';
 import type { Command } from 'commander';
+import { withRelease } from '../bring-up/with-release.js';
 import { loadFiles, takesComposition, tellWarnings, type CompositionOptions } from '../composition.js';
 import { withContext, type Context, type ExitCode } from '../command.js';
+import { resolveRelease } from '../release.js';
 import { renderChanges } from '../render/changes.js';
 
 export const registerDiff = (program: Command): void => {
@@ -20,7 +22,8 @@ const diff = async (
   tellWarnings(context, loaded);
   const level = await context.host.level(loaded.typeGraph.level);
   const { generation, typeGraph } = await level.spec();
-  const changes = diffTypeGraphs(typeGraph ?? null, loaded.typeGraph);
+  const wanted = withRelease(loaded.typeGraph, resolveRelease(context.env));
+  const changes = diffTypeGraphs(typeGraph ?? null, wanted);
   context.output.result({ level: level.name, generation, changes }, () => renderChanges(changes));
   return 0;
 };

@@ -15,6 +15,7 @@ const START_DEADLINE_MS = 10_000;
 const LISTEN_DEADLINE_MS = 5_000;
 const BIRTH_DEADLINE_MS = 20_000;
 const PURGE_DEADLINE_MS = 60_000;
+const RESIGN_DEADLINE_MS = 2_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 /** A taken port is asked for again after this long: whoever holds it may be gone. */
@@ -26,6 +27,8 @@ const START_FAILURES_MAX = 5;
 
 export interface ActRunnerOptions {
   readonly peers: Peers;
+  /** gRPC address of this process. */
+  readonly address: string;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly clock: Clock;
@@ -137,6 +140,8 @@ export class ActRunner {
         return this.birth(act, session);
       case 'purge':
         return this.purge(act, session);
+      case 'resign':
+        return this.resign(act, session);
       default:
         return act satisfies never;
     }
@@ -225,6 +230,18 @@ export class ActRunner {
       { deadlineMs: PURGE_DEADLINE_MS, signal: session.signal },
     );
     if (this.session === session) this.purged.add(act.key);
+  }
+
+  private async resign({ release }: Extract<Act, { kind: 'resign' }>, session: LeaderSession): Promise<void> {
+    const { peers, log, address } = this.options;
+    log.info({ release }, 'every other manager runs the wanted release: this one hands over');
+    const options = { deadlineMs: RESIGN_DEADLINE_MS, signal: session.signal };
+    try {
+      await peers.call('management', address, 'resign', { function: 'health' }, options);
+    } catch (error) {
+      // The session ends before the answer comes: that is what was asked for.
+      if (session.isLive()) throw error;
+    }
   }
 
   private failed(act: Act, key: string, error: unknown): void {

@@ -12,6 +12,7 @@ import { listenerActs, recordListeners } from './listeners.js';
 import { decideManagement, releaseActs } from './management.js';
 import { observe } from './observe.js';
 import type { Change, HealthPlan, RecordWrite, Seen } from './plan.js';
+import { standDownActs } from './stand-down.js';
 import { retire } from './retire.js';
 import { decideRunOnce } from './run-once.js';
 import { decideService } from './service.js';
@@ -36,7 +37,7 @@ export const decideHealth = (input: HealthInput): HealthPlan => {
   const [last, children] = childActs(withListeners);
   return {
     changes: changesOf(last),
-    acts: [...listeners, ...instances, ...children, ...releaseActs(last)],
+    acts: [...listeners, ...instances, ...children, ...releaseActs(last), ...standDownActs(last)],
     waits: last.waits,
     wakeAtMs: last.wakeAtMs,
   };

@@ -28,8 +28,10 @@ interface ReplicaGroup {
   readonly component: string;
   readonly wanted: number;
   readonly sites: readonly SiteId[];
-  /** Replicas of other versions are replaced; null: every version will do. */
-  readonly version: string | null;
+  /** Replicas of other versions are replaced. */
+  readonly version: string;
+  /** Replaced one at a time and never this one (stand-down.ts); else all new ones first, then no old one. */
+  readonly oneByOne: boolean;
 }
 
 export const decideManagement = (world: World): World => {
@@ -46,7 +48,8 @@ export const decideManagement = (world: World): World => {
     component: MANAGEMENT_COMPONENTS.manager,
     wanted: typeGraph.management.managers,
     sites,
-    version: null,
+    version: release.version,
+    oneByOne: true,
   };
   const routers = sites
     .filter((site) => listenersReady(world, site))
@@ -55,6 +58,7 @@ export const decideManagement = (world: World): World => {
       wanted: routersOn(typeGraph.management.routers, index, all.length),
       sites: [site],
       version: routerVersion(world, site),
+      oneByOne: false,
     }));
   return [managers, ...routers].reduce(decideGroup, world);
 };
@@ -97,8 +101,7 @@ const decideGroup = (world: World, group: ReplicaGroup): World => {
 const membersOf = (world: World, group: ReplicaGroup): readonly InstanceRecord[] =>
   recordsOf(world, group.component).filter(({ site }) => group.sites.includes(site));
 
-const isCurrent = (group: ReplicaGroup, record: InstanceRecord): boolean =>
-  group.version === null || record.version === group.version;
+const isCurrent = (group: ReplicaGroup, record: InstanceRecord): boolean => record.version === group.version;
 
 /** The one replica, never this one, that is replaced for being unhealthy: one at a time. */
 const sickMember = (world: World, group: ReplicaGroup): InstanceRecord | undefined =>
@@ -147,9 +150,13 @@ const clearOne = (
 };
 
 const addReplicas = ({ world, held, attempt }: Cleared, group: ReplicaGroup): World => {
-  const live = liveMembers(world, group).filter((record) => isCurrent(group, record));
+  const all = liveMembers(world, group);
+  const live = all.filter((record) => isCurrent(group, record));
+  const wanted = group.wanted - live.length - held;
+  // One more than wanted at a time, for the one that is replaced next.
+  const allowed = group.oneByOne ? group.wanted + 1 - all.length - held : wanted;
   let next = world;
-  for (let missing = group.wanted - live.length - held; missing > 0; missing -= 1) {
+  for (let missing = Math.min(wanted, allowed); missing > 0; missing -= 1) {
     const site = emptiest(next, group);
     if (site === undefined) {
       const reason = 'no site can be asked';
@@ -174,7 +181,7 @@ const addReplica = (world: World, group: ReplicaGroup, site: SiteId, attempt: nu
     sick !== undefined
       ? `${sick.id} is unhealthy`
       : outdated !== undefined
-        ? `${outdated.id} does not have the sockets of now`
+        ? outdatedReason(group, outdated)
         : `${group.wanted} wanted`;
   const [next, decision] = decided(world, {
     component: group.component,
@@ -187,7 +194,7 @@ const addReplica = (world: World, group: ReplicaGroup, site: SiteId, attempt: nu
     id,
     component: group.component,
     class: 'management',
-    version: group.version ?? world.input.management.release?.version ?? '',
+    version: group.version,
     site,
     attempt,
     reason,
@@ -201,6 +208,7 @@ const removeReplicas = (world: World, group: ReplicaGroup): World => {
   const live = liveMembers(world, group);
   const current = live.filter((record) => isCurrent(group, record));
   const ready = current.filter(({ phase }) => phase === 'ready').length;
+  if (group.oneByOne && current.length < live.length) return replaceOne(world, group, live);
   if (ready < group.wanted) return world;
   const surplus = current.length - group.wanted;
   const newestFirst = current.toReversed().filter(({ id }) => id !== world.input.self);
@@ -209,13 +217,32 @@ const removeReplicas = (world: World, group: ReplicaGroup): World => {
     ...(sick === undefined ? [] : [{ record: sick, reason: 'it is unhealthy and has been replaced' }]),
     ...live
       .filter((record) => !isCurrent(group, record))
-      .map((record) => ({ record, reason: 'replicas with the sockets of now are ready' })),
+      .map((record) => ({ record, reason: `${outdatedReason(group, record)}; its replacements are ready` })),
     ...newestFirst
       .slice(0, Math.max(0, surplus))
       .map((record) => ({ record, reason: `${group.wanted} wanted, ${current.length} run` })),
   ];
   return leaving.reduce((next, { record, reason }) => stopReplica(next, group, record, reason), world);
 };
+
+/** The next follower of another version, once the one that came for it is ready. */
+const replaceOne = (world: World, group: ReplicaGroup, live: readonly InstanceRecord[]): World => {
+  const current = live.filter((record) => isCurrent(group, record));
+  const next = live.find((record) => !isCurrent(group, record) && record.id !== world.input.self);
+  const settled = current.length > 0 && current.every(({ phase }) => phase === 'ready');
+  if (next === undefined || !settled || live.length <= group.wanted) return world;
+  return stopReplica(world, group, next, `${outdatedReason(group, next)}; its replacement is ready`);
+};
+
+const outdatedReason = (group: ReplicaGroup, record: InstanceRecord): string => {
+  const [is, wanted] = [record.version, group.version].map(group.oneByOne ? String : releaseOf);
+  return is === wanted
+    ? `${record.id} does not have the sockets of now`
+    : `${record.id} is of release ${is}, ${wanted} is wanted`;
+};
+
+/** A router's version is its release and the hash of its sockets. */
+const releaseOf = (version: string): string => version.replace(/\+[0-9a-f]{8}$/u, '');
 
 const stopReplica = (world: World, group: ReplicaGroup, record: InstanceRecord, reason: string): World => {
   if (record.id === world.input.self) return world;

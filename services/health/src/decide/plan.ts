@@ -70,7 +70,9 @@ export type Act =
       readonly key: string;
       readonly level: LevelId;
       readonly agent: string;
-    };
+    }
+  /** This replica gives up health's leadership to a replica of the wanted release. */
+  | { readonly kind: 'resign'; readonly release: string };
 
 /** Why something that is wanted does not happen now. */
 export interface Wait {
@@ -100,6 +102,8 @@ export const actKey = (act: Act): string => {
     case 'birth':
     case 'purge':
       return `${act.kind}:${act.component}`;
+    case 'resign':
+      return act.kind;
     default:
       return act satisfies never;
   }

@@ -196,6 +196,7 @@ export class SimLevel {
       case 'release':
       case 'birth':
       case 'purge':
+      case 'resign':
         throw new Error(`nothing here calls for ${act.kind}`);
       default:
         act satisfies never;
