@@ -119,7 +119,8 @@ const begin = async (): Promise<Level> => {
     zone: '',
     pricePerCpuHour: 0,
   });
-  fake.running.set('manager-a', statusOf('manager-a', 'mitosis-manager', { class: 'management' }));
+  const ofRelease = { class: 'management', version: RELEASE.version };
+  fake.running.set('manager-a', statusOf('manager-a', 'mitosis-manager', ofRelease));
   fake.running.set('router-a', statusOf('router-a', 'mitosis-router', { class: 'management' }));
   await harness.put(KEYS.spec, specOf(typeGraph(service('web'))).value);
   return { harness, agent: fake, reconciler };
