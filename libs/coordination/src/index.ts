@@ -6,6 +6,7 @@ export * from './etcd-store.js';
 export * from './level-membership.js';
 export * from './memory-etcd.js';
 export * from './process-probe.js';
+export * from './session-observer.js';
 export * from './session.js';
 export * from './store.js';
 export * from './virtual-clock.js';
