@@ -12,14 +12,13 @@ import {
   type Trace,
 } from '@mitosis/simulation/workload';
 import { CONTENDERS, isContender } from './policies.js';
-import { loadOf, type TraceName } from './scenarios.js';
+import { FIRST_SERVICE_S, loadOf, PEAK_ERLANG, type TraceName } from './scenarios.js';
 
 export interface Setting {
   readonly trace: TraceName;
   readonly tiers: number;
   readonly startS: number;
   readonly seed: number;
-  readonly seeds: number;
   /** Requests an instance works on at once. */
   readonly concurrency: number;
   /** Of the objective, which the slo policy is given; lateness is judged by the bound alone. */
@@ -39,7 +38,8 @@ export interface CellResult {
 
 /** Late share the clairvoyant keeps, and the objective of the demand curve. */
 const LATE_SHARE = 0.01;
-const INSTANCES_MAX = 1_000;
+/** Times what the peak needs: what a careful user allows, and what keeps a panic from costing without end. */
+const MAX_FACTOR = 2;
 
 const applicationOf = (setting: Setting, contest: Contest | null): Application =>
   chainApplication({
@@ -47,7 +47,8 @@ const applicationOf = (setting: Setting, contest: Contest | null): Application =
     startMs: setting.startS * 1_000,
     percentile: setting.percentile,
     concurrency: setting.concurrency,
-    max: INSTANCES_MAX,
+    peakRate: (PEAK_ERLANG * setting.concurrency) / FIRST_SERVICE_S,
+    maxFactor: MAX_FACTOR,
     policy: (tier) => {
       if (contest === null) return { kind: 'fixed' };
       if (contest.given !== undefined) return contest.given;
@@ -56,6 +57,9 @@ const applicationOf = (setting: Setting, contest: Contest | null): Application =
     },
   });
 
+const paceOf = ({ policy, given }: Contest): { readonly everyS: number; readonly samples: number } =>
+  isContender(policy) && given === undefined ? CONTENDERS[policy] : RUN_DEFAULTS;
+
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 export interface Hindsight {
@@ -63,8 +67,8 @@ export interface Hindsight {
   readonly demand: readonly Uint16Array[];
 }
 
-const traceOf = (folder: string, { trace, seed, seeds, concurrency }: Setting): Trace =>
-  loadOf(folder, trace, seed, seeds, concurrency);
+const traceOf = (folder: string, { trace, seed, concurrency }: Setting): Trace =>
+  loadOf(folder, trace, seed, concurrency);
 
 /** What hindsight would have run; the same for every policy. */
 export const hindsightOf = (folder: string, setting: Setting): Hindsight => {
@@ -89,13 +93,14 @@ export const playCell = (
   const began = process.hrtime.bigint();
   const trace = traceOf(folder, setting);
   const application = applicationOf(setting, contest);
+  const { everyS, samples } = paceOf(contest);
   const run = runLevel({
     ...RUN_DEFAULTS,
     application,
     trace,
     seed: setting.seed,
-    everyS:
-      isContender(contest.policy) && contest.given === undefined ? CONTENDERS[contest.policy].everyS : 1,
+    everyS,
+    samples,
   });
   const took = Number(process.hrtime.bigint() - began) / 1e9;
   const hours = run.seconds / 3_600;

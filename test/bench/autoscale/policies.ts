@@ -10,10 +10,14 @@ export interface Contender {
   readonly knobs: readonly number[];
   /** Seconds between two steps: more than one only where the policy itself looks no more often, to save time. */
   readonly everyS: number;
+  /** Response times drawn a second: more where a policy reads percentiles. */
+  readonly samples: number;
   policy(knob: number, tier: TierSeen): ScalingPolicy;
 }
 
-const SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const SHARES = [0.25, 0.4, 0.55, 0.65, 0.75, 0.85];
+/** Of the weaker peers fewer are tried. */
+const SOME_SHARES = [0.3, 0.5, 0.7];
 
 /** The defaults of autoscaling/v2. */
 const hpa = (metric: ScalingMetric, value: number): HpaPolicy => ({
@@ -33,20 +37,23 @@ const hpa = (metric: ScalingMetric, value: number): HpaPolicy => ({
 });
 
 export const CONTENDERS = {
-  slo: { knobs: [0], everyS: 1, policy: () => ({ kind: 'slo', holdMs: 0 }) },
+  slo: { knobs: [0], everyS: 1, samples: 16, policy: () => ({ kind: 'slo', holdMs: 0 }) },
   'hpa-rps': {
     knobs: SHARES,
     everyS: 15,
+    samples: 8,
     policy: (knob, { capacity }) => hpa('rps', knob * capacity),
   },
   'hpa-cpu': {
-    knobs: SHARES,
+    knobs: [0.25, 0.4, 0.6, 0.8],
     everyS: 15,
+    samples: 8,
     policy: (knob, { cpuCores }) => hpa('cpu', knob * cpuCores),
   },
   kpa: {
     knobs: SHARES,
-    everyS: 1,
+    everyS: 2,
+    samples: 8,
     policy: (knob, { concurrency }) => ({
       kind: 'kpa',
       metric: 'concurrency',
@@ -60,8 +67,9 @@ export const CONTENDERS = {
     }),
   },
   target: {
-    everyS: 1,
-    knobs: SHARES,
+    everyS: 5,
+    samples: 8,
+    knobs: SOME_SHARES,
     policy: (knob, { capacity }) => ({
       kind: 'target',
       metric: 'rps',
@@ -72,7 +80,8 @@ export const CONTENDERS = {
   },
   threshold: {
     everyS: 5,
-    knobs: SHARES,
+    samples: 8,
+    knobs: SOME_SHARES,
     policy: (knob, { cpuCores }) => ({
       kind: 'threshold',
       rules: [

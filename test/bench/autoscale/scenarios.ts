@@ -15,26 +15,27 @@ export interface TraceFile {
   readonly file: string;
   /** Seconds left out at the beginning. */
   readonly fromS: number;
-  /** Length of a piece; longer traces give as many different pieces as there are seeds. */
+  /** Length of a piece; a longer trace gives each seed another piece. */
   readonly pieceS: number;
 }
 
-const DAY_S = 86_400;
+const PIECE_S = 1.5 * 3_600;
 
 export const TRACES = {
-  worldcup: { file: 'worldcup98_14d_from_1998-06-22_per_minute.csv', fromS: 0, pieceS: DAY_S },
-  // An outage of the server ends at minute 3156.
-  nasa: { file: 'nasa_http_1995-08_per_minute.csv', fromS: 3_157 * 60, pieceS: DAY_S },
+  worldcup: { file: 'worldcup98_14d_from_1998-06-22_per_minute.csv', fromS: 0, pieceS: PIECE_S },
+  // An outage of the server ends at minute 3156, and the day after it is hardly used.
+  nasa: { file: 'nasa_http_1995-08_per_minute.csv', fromS: 4_320 * 60, pieceS: PIECE_S },
   azure: { file: 'azure_llm_2023_code_per_second.csv', fromS: 0, pieceS: 3_600 },
-  nab: { file: 'nab_elb_8c0756_per_5min.csv', fromS: 0, pieceS: DAY_S },
-  alibaba: { file: 'alibaba_ms_2021_6d9c26b9_per_minute.csv', fromS: 0, pieceS: DAY_S / 2 },
+  nab: { file: 'nab_elb_8c0756_per_5min.csv', fromS: 0, pieceS: PIECE_S },
+  alibaba: { file: 'alibaba_ms_2021_6d9c26b9_per_minute.csv', fromS: 0, pieceS: PIECE_S },
 } as const satisfies Readonly<Record<string, TraceFile>>;
 
 export type TraceName = keyof typeof TRACES | 'step' | 'sawtooth';
 
 /** The 99.95th percentile of the load keeps this many instances of the first tier busy. */
-export const PEAK_ERLANG = 60;
-const FIRST_SERVICE_S = 0.05;
+export const PEAK_ERLANG = 40;
+const GOLDEN = 0.618034;
+export const FIRST_SERVICE_S = 0.05;
 
 const generated: Readonly<Record<'step' | 'sawtooth', (second: number) => number>> = {
   step: (second) => (Math.floor(second / 1_200) % 2 === 0 ? 0.2 : 1),
@@ -62,17 +63,12 @@ const read = (folder: string, { file, fromS }: TraceFile): Trace => {
 };
 
 /** The load of one seed, in requests per second at the entry; all seeds of a trace are scaled alike. */
-export const loadOf = (
-  folder: string,
-  name: TraceName,
-  seed: number,
-  seeds: number,
-  concurrency: number,
-): Trace => {
+export const loadOf = (folder: string, name: TraceName, seed: number, concurrency: number): Trace => {
   if (name === 'step' || name === 'sawtooth') return sizedTo(generate(name), 1, concurrency);
   const { pieceS } = TRACES[name];
   const whole = read(folder, TRACES[name]);
   const room = Math.max(0, traceSeconds(whole) - pieceS);
-  const fromS = seeds > 1 ? (room * ((seed - 1) % seeds)) / (seeds - 1) : 0;
+  // The golden ratio spreads any number of pieces evenly, over days and over the hours of the day.
+  const fromS = room * ((seed * GOLDEN) % 1);
   return sizedTo(cutTrace(whole, fromS, pieceS), rateQuantile(whole, 0.9995), concurrency);
 };

@@ -37,7 +37,9 @@ export interface ChainOptions {
   /** Percentile of the level's objective, 0..100. */
   readonly percentile: number;
   readonly concurrency: number;
-  readonly max: number;
+  /** Requests per second at the entry at the peak, and how many times what it needs an operator allows at most. */
+  readonly peakRate: number;
+  readonly maxFactor: number;
 }
 
 /** Unlike each other in what a request takes and in how often they are visited, as the tiers of real applications are. */
@@ -91,12 +93,14 @@ export const chainApplication = (options: ChainOptions): Application => {
       cpuCores: options.concurrency * CPU_SHARE,
     };
   };
+  const most = (i: number): number =>
+    Math.ceil((options.maxFactor * options.peakRate * (tiers[i]?.visits ?? 1)) / seen(i).capacity);
   const serviceMs = tiers.reduce((sum, tier) => sum + tier.serviceMs * tier.visits, 0);
   const objectiveMs = 100 + 2 * serviceMs;
   return {
     typeGraph: bareTypeGraph(
       'simulated',
-      names.map((name, i) => componentOf(name, names[i + 1], options.policy(seen(i)), options.max)),
+      names.map((name, i) => componentOf(name, names[i + 1], options.policy(seen(i)), most(i))),
       {
         objective: {
           latency: [{ percentile: options.percentile, ms: objectiveMs }],

@@ -78,7 +78,7 @@ export interface Clairvoyant {
 type PlayOptions = Omit<RunOptions, 'settings' | 'lagS' | 'everyS' | 'warmupS' | 'watch'>;
 
 const play = (options: PlayOptions, plan: readonly Uint16Array[], startS: number): RunResult => {
-  const plant = plantFor({ ...options, warmupS: 0 });
+  const plant = plantFor({ ...options, warmupS: 0, samples: SAMPLES, observed: false });
   const pools = plant.tiers.filter(({ component }) => component.pooled).map(({ pool }) => pool);
   // Starts differ by up to a tenth; who knows everything waits for the slowest.
   const paid = plan.map((series) => highestAhead(series, Math.ceil(startS * 1.1) + 1));
@@ -91,8 +91,10 @@ const play = (options: PlayOptions, plan: readonly Uint16Array[], startS: number
   };
 };
 
+/** Enough for a share of the whole trace. */
+const SAMPLES = 8;
 /** Halvings of the price on a logarithmic scale. */
-const SEARCH_STEPS = 12;
+const SEARCH_STEPS = 9;
 
 /** Least instance-time with at most `share` of the requests late, and what it would have been late. */
 export const clairvoyantFor = (options: PlayOptions, startMs: number, share: number): Clairvoyant => {
@@ -104,7 +106,7 @@ export const clairvoyantFor = (options: PlayOptions, startMs: number, share: num
       perSecond(application, trace, (rate) => planner.worth(rate, price)),
       startMs / 1_000,
     );
-  let low = Math.log(1e-6);
+  let low = Math.log(1e-4);
   let high = Math.log(100);
   let best = at(Math.exp(low));
   for (let i = 0; i < SEARCH_STEPS; i += 1) {

@@ -14,7 +14,7 @@ import {
 } from '@mitosis/contracts';
 
 interface Member {
-  readonly record: InstanceRecord;
+  record: InstanceRecord;
   readonly readyAtMs: number;
   endpoint: Endpoint | null;
 }
@@ -69,6 +69,7 @@ export class InstancePool {
           state: 'ready',
           readySinceMs: member.readyAtMs,
         };
+        member.record = { ...member.record, phase: 'ready', sinceMs: member.readyAtMs };
       }
     }
     this.publish();
@@ -120,15 +121,18 @@ export class InstancePool {
   }
 
   private publish(): void {
-    const ready = this.members.flatMap(({ endpoint }) => (endpoint === null ? [] : [endpoint]));
+    const ready: Endpoint[] = [];
+    const records: InstanceRecord[] = [];
+    let nextReadyMs = Infinity;
+    for (const { record, endpoint, readyAtMs } of this.members) {
+      records.push(record);
+      if (endpoint !== null) ready.push(endpoint);
+      else if (readyAtMs < nextReadyMs) nextReadyMs = readyAtMs;
+    }
     this.ready = ready.length;
-    this.records = this.members.map(({ record, endpoint }) =>
-      endpoint === null ? record : { ...record, phase: 'ready', sinceMs: endpoint.readySinceMs },
-    );
+    this.records = records;
     this.endpoints = { ...this.endpoints, endpoints: ready };
-    this.nextReadyMs = Math.min(
-      ...this.members.map(({ endpoint, readyAtMs }) => (endpoint === null ? readyAtMs : Infinity)),
-    );
+    this.nextReadyMs = nextReadyMs;
   }
 
   private targetOf(count: number, atMs: number): TargetRecord {

@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly dispersion: number;
   readonly patienceS: number;
   readonly samples: number;
+  /** False: for plays whose decisions look at no metrics. */
+  readonly observed?: boolean;
   readonly pluginOf?: PluginOf;
   readonly slowdown?: PlantOptions['slowdown'];
   /** The monitor says nothing in these seconds. */
@@ -96,6 +98,7 @@ export const plantFor = (options: Omit<RunOptions, 'settings' | 'lagS' | 'everyS
       dispersion,
       patienceS,
       samples,
+      observed: options.observed ?? true,
       ...(slowdown === undefined ? {} : { slowdown }),
     },
     seededRandom(options.seed),

@@ -41,8 +41,10 @@ export interface PlantOptions {
   /** Variance of the arrivals of a second over their mean; 1: Poisson. */
   readonly dispersion: number;
   readonly patienceS: number;
-  /** Response times drawn per second and component. */
+  /** Response times drawn per second and component: a power of two. */
   readonly samples: number;
+  /** False: nobody asks for metrics, and none are made. */
+  readonly observed: boolean;
   /** Factor on the service time of a component at a second. */
   readonly slowdown?: (component: string, second: number) => number;
 }
@@ -106,6 +108,7 @@ class PlantTier {
   /** Response times of what left in this second; called from the last tier up, as each contains those it calls. */
   respond(tiers: readonly PlantTier[], order: number): void {
     const { noise, queue, samples } = this;
+    const { calls } = this.component;
     const most = samples.length;
     const all = queue.served;
     this.used = all <= 0 ? 0 : Math.min(most, Math.max(1, Math.round(all)));
@@ -116,7 +119,7 @@ class PlantTier {
       // Many requests in a second are spread evenly over their distribution, as few numbers stand for all of them.
       const u = spread ? (((i * stride + shift) % most) + noise.uniform()) / most : noise.uniform();
       const own = queue.draw((i + noise.uniform()) / this.used, u, noise.uniform(), this.slowdown);
-      samples[i] = own + this.below(tiers, i);
+      samples[i] = calls.length === 0 ? own : own + this.below(tiers, i);
     }
   }
 
@@ -227,7 +230,7 @@ export class Plant {
     entry.rate = dispersed;
     for (const tier of tiers) this.passOn(tier, second);
     for (let i = tiers.length - 1; i >= 0; i -= 1) tiers[i]?.respond(tiers, i);
-    for (let i = tiers.length - 1; i >= 0; i -= 1) tiers[i]?.record(tiers);
+    if (options.observed) for (let i = tiers.length - 1; i >= 0; i -= 1) tiers[i]?.record(tiers);
     return this.judge(entry);
   }
 
