@@ -21,6 +21,9 @@ export class LatencyHistogram {
   private readonly counts = new Float64Array(BUCKETS);
   private totalCount = 0;
   private totalMs = 0;
+  /** Buckets outside these are empty: most histograms use a few of them, and are read often. */
+  private lowest = BUCKETS;
+  private highest = -1;
 
   static from(message: Histogram | undefined): LatencyHistogram {
     const histogram = new LatencyHistogram();
@@ -29,20 +32,23 @@ export class LatencyHistogram {
   }
 
   record(ms: number): void {
-    const bucket = bucketOf(ms);
-    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
-    this.totalCount += 1;
+    this.add(bucketOf(ms), 1);
     this.totalMs += ms;
   }
 
   merge(message: Histogram): void {
     message.index.forEach((bucket, i) => {
       const count = message.count[i] ?? 0;
-      if (bucket < 0 || bucket >= BUCKETS) return;
-      this.counts[bucket] = (this.counts[bucket] ?? 0) + count;
-      this.totalCount += count;
+      if (bucket >= 0 && bucket < BUCKETS) this.add(bucket, count);
     });
     this.totalMs += message.sumMs;
+  }
+
+  private add(bucket: number, count: number): void {
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + count;
+    this.totalCount += count;
+    if (bucket < this.lowest) this.lowest = bucket;
+    if (bucket > this.highest) this.highest = bucket;
   }
 
   get count(): number {
@@ -62,34 +68,38 @@ export class LatencyHistogram {
     if (this.totalCount === 0) return 0;
     const rank = Math.max(1, Math.ceil(q * this.totalCount));
     let seen = 0;
-    for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
+    for (let bucket = this.lowest; bucket <= this.highest; bucket += 1) {
       seen += this.counts[bucket] ?? 0;
       if (seen >= rank) return middleOf(bucket);
     }
-    return middleOf(BUCKETS - 1);
+    return middleOf(this.highest);
   }
 
   /** Share of recorded values above `ms`, 0..1. */
   shareAbove(ms: number): number {
     if (this.totalCount === 0) return 0;
     let above = 0;
-    for (let bucket = bucketOf(ms) + 1; bucket < BUCKETS; bucket += 1) above += this.counts[bucket] ?? 0;
+    for (let bucket = bucketOf(ms) + 1; bucket <= this.highest; bucket += 1)
+      above += this.counts[bucket] ?? 0;
     return above / this.totalCount;
   }
 
   toMessage(): Histogram {
     const index: number[] = [];
     const count: number[] = [];
-    this.counts.forEach((n, bucket) => {
-      if (n === 0) return;
+    for (let bucket = this.lowest; bucket <= this.highest; bucket += 1) {
+      const n = this.counts[bucket] ?? 0;
+      if (n === 0) continue;
       index.push(bucket);
       count.push(n);
-    });
+    }
     return { index, count, sumMs: this.totalMs };
   }
 
   reset(): void {
-    this.counts.fill(0);
+    this.counts.fill(0, this.lowest, this.highest + 1);
+    this.lowest = BUCKETS;
+    this.highest = -1;
     this.totalCount = 0;
     this.totalMs = 0;
   }

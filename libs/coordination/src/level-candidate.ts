@@ -12,7 +12,6 @@ import type { SeenCandidate } from './decide/leader-choice.js';
 import { FencedSession } from './fenced-session.js';
 import type { HeldLease } from './held-lease.js';
 import type { Candidate, LeaderInfo, LeaderSession } from './session.js';
-import type { SessionObserver } from './session-observer.js';
 import type { Store, View } from './store.js';
 
 export interface CandidateContext {
@@ -27,7 +26,6 @@ export interface CandidateContext {
   /** The lease may be gone. */
   readonly onDoubt: () => void;
   readonly onTrouble: (error: unknown) => void;
-  readonly observer?: SessionObserver | undefined;
 }
 
 const RETRY_MIN_MS = 50;
@@ -145,7 +143,7 @@ export class LevelCandidate implements Candidate {
     const lease = this.#lease;
     // One session per epoch: one that has ended is over for good.
     if (this.#session?.epoch.revision === this.#revision || lease?.isLive() !== true) return;
-    const { store, level, incarnation, replica, observer } = this.context;
+    const { store, level, incarnation, replica } = this.context;
     const session = new FencedSession({
       store,
       level,
@@ -154,7 +152,6 @@ export class LevelCandidate implements Candidate {
       lease,
       epoch: { incarnation, revision: this.#revision },
       onResign: () => this.resign(),
-      observer,
     });
     this.#session = session;
     void this.#announce(session, this.context.election.revision);
@@ -167,7 +164,7 @@ export class LevelCandidate implements Candidate {
   async #announce(session: FencedSession, revision: number): Promise<void> {
     while (session.isLive()) {
       try {
-        await Promise.all([this.context.store.catchUp({ signal: session.signal, revision }), session.noted]);
+        await this.context.store.catchUp({ signal: session.signal, revision });
         break;
       } catch (error) {
         if (!session.isLive()) return;

@@ -27,6 +27,27 @@ export interface MemoryEtcdOptions {
   readonly minLeaseTtlMs?: number;
 }
 
+/** A client process of its own; what is missing is the server's. */
+export interface MemoryClient {
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Runs what arrives at the client: at once, or later when the process is stopped. */
+  readonly receive?: (arrive: () => void) => void;
+}
+
+/** A transaction that was carried out (or refused), and by whose client. */
+export interface SeenTxn {
+  readonly client: string;
+  readonly txn: WireTxn;
+  readonly response: WireTxnResponse;
+}
+
+export interface SeenLease {
+  readonly id: string;
+  /** `kept`: a keep-alive was handled; `expired`: its time ran out; `revoked`: somebody asked for it. */
+  readonly kind: 'granted' | 'kept' | 'expired' | 'revoked';
+}
+
 export interface MemorySnapshot {
   readonly state: MemoryState;
   readonly leases: ReadonlyMap<string, number>;
@@ -52,6 +73,8 @@ export class MemoryEtcd {
   readonly #minLeaseTtlMs: number;
   readonly #links = new Map<string, MemoryLink>();
   readonly #changes = new Set<(change: Change) => void>();
+  readonly #leaseListeners = new Set<(seen: SeenLease) => void>();
+  readonly #txns = new Set<(seen: SeenTxn) => void>();
   readonly #waiting: (() => void)[] = [];
   readonly #lagging = new Set<string>();
   readonly #catchingUp = new Set<() => void>();
@@ -65,8 +88,16 @@ export class MemoryEtcd {
    * A client of its own, with its own link (same name, same link). `prefix` as for `EtcdStore`, such as
    * `levelPrefix(level)`.
    */
-  store(name = 'client', prefix = ''): WireStore {
-    return new WireStore({ wire: new MemoryWire(this, this.link(name)), clock: this.clock, prefix });
+  store(name = 'client', prefix = '', client: MemoryClient = {}): WireStore {
+    const clock = client.clock ?? this.clock;
+    const receive = client.receive ?? ((arrive) => arrive());
+    const { random = Math.random } = client;
+    return new WireStore({
+      wire: new MemoryWire(this, this.link(name), { clock, receive }),
+      clock,
+      random,
+      prefix,
+    });
   }
 
   /** The network between the client of that name and the server. */
@@ -179,6 +210,22 @@ export class MemoryEtcd {
     };
   }
 
+  /** Called after each transaction, before its answer goes out: for checks that follow the store's own order. */
+  onTxn(listener: (seen: SeenTxn) => void): () => void {
+    this.#txns.add(listener);
+    return () => {
+      this.#txns.delete(listener);
+    };
+  }
+
+  /** Called when a lease was granted, kept or ended. */
+  onLease(listener: (seen: SeenLease) => void): () => void {
+    this.#leaseListeners.add(listener);
+    return () => {
+      this.#leaseListeners.delete(listener);
+    };
+  }
+
   isLagging(key: string): boolean {
     return [...this.#lagging].some((prefix) => key.startsWith(prefix));
   }
@@ -195,7 +242,13 @@ export class MemoryEtcd {
     return { header: this.header, ...this.#state.range(request) };
   }
 
-  txn(txn: WireTxn): WireTxnResponse {
+  txn(txn: WireTxn, client: string): WireTxnResponse {
+    const response = this.#carryOut(txn);
+    for (const listener of this.#txns) listener({ client, txn, response });
+    return response;
+  }
+
+  #carryOut(txn: WireTxn): WireTxnResponse {
     checkTxn(txn);
     if (!txn.compares.every((compare) => this.#state.holds(compare))) {
       const found = txn.readOnFailure
@@ -216,16 +269,29 @@ export class MemoryEtcd {
     const id = String(this.#nextLease++);
     const granted = Math.max(Math.ceil(ttlMs / 1_000) * 1_000, this.#minLeaseTtlMs);
     this.#addLease(id, granted);
+    this.#tellLease(id, 'granted');
     return { header: this.header, id, ttlMs: granted };
   }
 
   keepAlive(id: string): WireLease {
     const lease = this.#leases.get(id);
-    if (lease !== undefined) this.#scheduleExpiry(id, lease);
+    if (lease !== undefined) {
+      this.#scheduleExpiry(id, lease);
+      this.#tellLease(id, 'kept');
+    }
     return { header: this.header, id, ttlMs: lease?.ttlMs ?? 0 };
   }
 
   revokeLease(id: string): WireHeader {
+    if (this.#leases.has(id)) this.#tellLease(id, 'revoked');
+    return this.#endLease(id);
+  }
+
+  #tellLease(id: string, kind: SeenLease['kind']): void {
+    for (const listener of this.#leaseListeners) listener({ id, kind });
+  }
+
+  #endLease(id: string): WireHeader {
     const lease = this.#leases.get(id);
     if (lease !== undefined) {
       lease.cancelExpiry();
@@ -260,7 +326,9 @@ export class MemoryEtcd {
     lease.cancelExpiry = this.clock.setTimer(lease.ttlMs, () => {
       this.admit(() => {
         // A keep-alive that was admitted before this one wins, as in etcd.
-        if (this.#leases.get(id) === lease) this.revokeLease(id);
+        if (this.#leases.get(id) !== lease) return;
+        this.#tellLease(id, 'expired');
+        this.#endLease(id);
       });
     });
   }

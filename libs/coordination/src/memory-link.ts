@@ -68,15 +68,19 @@ export class MemoryLink {
     const nowMs = this.clock.monotonicMs();
     const atMs = Math.max(nowMs + this.#delayMs, this.#lastAtMs[direction]);
     if (atMs <= nowMs) {
-      queueMicrotask(() => {
-        this.#arrive(waiting);
-      });
+      // `queueMicrotask` would give each message an asynchronous context of its own, which costs more than the message.
+      void this.#arriveSoon(waiting);
       return;
     }
     this.#lastAtMs[direction] = atMs;
     this.clock.setTimer(atMs - nowMs, () => {
       this.#arrive(waiting);
     });
+  }
+
+  async #arriveSoon(waiting: Waiting): Promise<void> {
+    await Promise.resolve();
+    this.#arrive(waiting);
   }
 
   #arrive(waiting: Waiting): void {

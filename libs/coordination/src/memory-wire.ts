@@ -1,5 +1,6 @@
 /** One client's calls to the in-memory etcd, over its link: each with a deadline, as on a real connection. */
 import { MitosisError } from '@mitosis/contracts';
+import type { Clock } from './clock.js';
 import type { MemoryEtcd } from './memory-etcd.js';
 import type { MemoryLink } from './memory-link.js';
 import { inRange } from './wire.js';
@@ -24,13 +25,14 @@ export class MemoryWire implements Wire {
   constructor(
     private readonly etcd: MemoryEtcd,
     private readonly link: MemoryLink,
+    private readonly client: { readonly clock: Clock; readonly receive: (arrive: () => void) => void },
   ) {}
 
   range(request: RangeRequest, call: WireCall): Promise<RangeResponse> {
     return this.#call(() => this.etcd.range(request), call);
   }
   txn(request: WireTxn, call: WireCall): Promise<WireTxnResponse> {
-    return this.#call(() => this.etcd.txn(request), call);
+    return this.#call(() => this.etcd.txn(request, this.link.name), call);
   }
   grantLease(ttlMs: number, call: WireCall): Promise<WireLease> {
     return this.#call(() => this.etcd.grantLease(ttlMs), call);
@@ -42,7 +44,7 @@ export class MemoryWire implements Wire {
     return this.#call(() => this.etcd.revokeLease(leaseId), call);
   }
   watch(handlers: WatchHandlers): WatchStream {
-    return new MemoryWatchStream(this.etcd, this.link, handlers);
+    return new MemoryWatchStream(this.etcd, this.link, handlers, this.client.receive);
   }
   close(): void {
     this.#closed = true;
@@ -64,10 +66,14 @@ export class MemoryWire implements Wire {
       const onAbort = (): void => {
         fail(new MitosisError('unavailable', 'the call was cancelled', { cause: call.signal?.reason }));
       };
-      const cancelTimer = this.etcd.clock.setTimer(call.timeoutMs, () => {
+      const cancelTimer = this.client.clock.setTimer(call.timeoutMs, () => {
         fail(new MitosisError('deadline', `etcd did not answer within ${call.timeoutMs} ms`));
       });
-      const unsubscribe = this.link.onReset(fail);
+      const unsubscribe = this.link.onReset((error) => {
+        this.client.receive(() => {
+          fail(error);
+        });
+      });
       call.signal?.addEventListener('abort', onAbort, { once: true });
       if (call.signal?.aborted === true) {
         onAbort();
@@ -79,7 +85,9 @@ export class MemoryWire implements Wire {
       }
       const answer = (outcome: () => void): void => {
         this.link.carry('toClient', () => {
-          settle(outcome);
+          this.client.receive(() => {
+            settle(outcome);
+          });
         });
       };
       this.link.carry('toServer', () => {
@@ -115,6 +123,7 @@ class MemoryWatchStream implements WatchStream {
     private readonly etcd: MemoryEtcd,
     private readonly link: MemoryLink,
     private readonly handlers: WatchHandlers,
+    private readonly receive: (arrive: () => void) => void,
   ) {
     this.#unsubscribe = [
       link.onReset((error) => {
@@ -196,13 +205,20 @@ class MemoryWatchStream implements WatchStream {
 
   #send(response: WatchResponse): void {
     this.link.carry('toClient', () => {
-      if (this.#open) this.handlers.onResponse(response);
+      this.receive(() => {
+        if (this.#open) this.handlers.onResponse(response);
+      });
     });
   }
 
   #end(error: Error): void {
     if (!this.#open) return;
-    this.close();
-    this.handlers.onEnd(error);
+    // The server serves it no more, whatever the client knows of it yet.
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.receive(() => {
+      if (!this.#open) return;
+      this.close();
+      this.handlers.onEnd(error);
+    });
   }
 }

@@ -44,6 +44,9 @@ const PROBE_GAP_MS = 50;
 type Proof = 'proven' | 'differs' | 'unknown';
 type Listener = (change: ViewChange) => void;
 
+/** A reason of its own: the default one is an exception with a stack trace, for nobody to read. */
+const OVER = 'over';
+
 export class WatchedView implements View, WatchTarget {
   readonly range: KeyRange;
   regressions = 0;
@@ -106,7 +109,7 @@ export class WatchedView implements View, WatchTarget {
     try {
       await this.#when(() => this.synced && this.revision >= revision, `revision ${revision}`, options);
     } finally {
-      done.abort();
+      done.abort(OVER);
     }
   }
 
@@ -127,7 +130,7 @@ export class WatchedView implements View, WatchTarget {
     if (this.#closed) return;
     this.#closed = true;
     this.synced = false;
-    this.#task.abort();
+    this.#task.abort(OVER);
     this.backend.mux.remove(this);
     this.#listeners.clear();
     this.#waiters.fail(`the view of ${this.prefix} is closed`);
@@ -182,7 +185,7 @@ export class WatchedView implements View, WatchTarget {
   // Listing
 
   #resync(): void {
-    this.#task.abort();
+    this.#task.abort(OVER);
     this.#task = new AbortController();
     this.#caughtUp = false;
     this.#listing = true;

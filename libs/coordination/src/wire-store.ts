@@ -47,6 +47,8 @@ export interface WireStoreOptions {
   /** Such as `levelPrefix(level)`; keys of the store are relative to it. */
   readonly prefix: string;
   readonly clock?: Clock;
+  /** For the jitter of reconnects; default Math.random. */
+  readonly random?: () => number;
 }
 
 export class WireStore implements Store {
@@ -63,9 +65,8 @@ export class WireStore implements Store {
     this.clock = options.clock ?? systemClock;
     this.#wire = options.wire;
     this.#prefix = options.prefix;
-    this.#mux = new WatchMux(this.#wire, this.clock, this.#era, () => {
-      void this.#settleSuspicion();
-    });
+    const onSuspicion = (): void => void this.#settleSuspicion();
+    this.#mux = new WatchMux(this.#wire, this.clock, this.#era, onSuspicion, options.random);
     this.#era.onRegress(() => {
       for (const view of this.#views) view.onRegress();
     });

@@ -5,7 +5,7 @@
 
 export interface Random {
   /** Uniform in [0, 1). */
-  next(): number;
+  readonly next: () => number;
   /** Uniform in [low, high). */
   between(low: number, high: number): number;
   /** A whole number in low..high, both included. */

@@ -11,7 +11,7 @@ import {
   type SpecRecord,
   type TargetRecord,
 } from '@mitosis/contracts';
-import type { View } from '@mitosis/coordination';
+import type { KeyValue, View } from '@mitosis/coordination';
 import { parsedView, type FunctionContext } from '@mitosis/service-kit';
 import type { ComponentMetrics, LevelInput } from '../decide/level-input.js';
 
@@ -20,7 +20,13 @@ const OVERRIDES = KEYS.override('');
 const parse = <T extends object>(view: View, kind: (value: unknown) => T): (() => readonly T[]) =>
   parsedView(view, (value) => kind(JSON.parse(value)));
 
+interface KnownSpec {
+  readonly record: SpecRecord;
+  readonly modRevision: number;
+}
+
 export class LevelStateViews {
+  private parsedSpec: { readonly entry: KeyValue; readonly known: KnownSpec } | undefined;
   private readonly spec: View;
   private readonly objective: View;
   private readonly targets: View;
@@ -60,9 +66,17 @@ export class LevelStateViews {
     return { revision: this.targets.revision, regressions: this.targets.regressions };
   }
 
-  specRecord(): { readonly record: SpecRecord; readonly modRevision: number } | undefined {
-    const entry = this.spec.entries.get(KEYS.spec);
-    return entry && { record: JSON.parse(entry.value) as SpecRecord, modRevision: entry.modRevision };
+  specRecord(): KnownSpec | undefined {
+    const entry = this.spec.get(KEYS.spec);
+    if (entry === undefined) return undefined;
+    // A type graph can be large, and this is asked several times a second.
+    if (this.parsedSpec?.entry !== entry) {
+      this.parsedSpec = {
+        entry,
+        known: { record: JSON.parse(entry.value) as SpecRecord, modRevision: entry.modRevision },
+      };
+    }
+    return this.parsedSpec.known;
   }
 
   objectiveRecord(): ObjectiveRecord | null {

@@ -11,7 +11,7 @@ import {
   type SiteRecord,
   type SpecRecord,
 } from '@mitosis/contracts';
-import type { View } from '@mitosis/coordination';
+import type { KeyValue, View } from '@mitosis/coordination';
 import { parsedView, type FunctionContext } from '@mitosis/service-kit';
 
 const OVERRIDES = KEYS.override('');
@@ -31,6 +31,7 @@ export interface KnownSpec {
 }
 
 export class LevelRecords {
+  private parsedSpec: { readonly entry: KeyValue; readonly known: KnownSpec } | undefined;
   private readonly views: Readonly<Record<Family, View>>;
   private readonly written: Record<(typeof OWN)[number], Written> = {
     spec: NOTHING_WRITTEN,
@@ -85,9 +86,16 @@ export class LevelRecords {
   }
 
   spec(): KnownSpec | null {
-    const entry = this.views.spec.entries.get(KEYS.spec);
+    const entry = this.views.spec.get(KEYS.spec);
     if (entry === undefined) return null;
-    return { record: JSON.parse(entry.value) as SpecRecord, modRevision: entry.modRevision };
+    // A type graph can be large, and this is asked several times a second.
+    if (this.parsedSpec?.entry !== entry) {
+      this.parsedSpec = {
+        entry,
+        known: { record: JSON.parse(entry.value) as SpecRecord, modRevision: entry.modRevision },
+      };
+    }
+    return this.parsedSpec.known;
   }
 
   overrides(): readonly OverrideRecord[] {

@@ -79,7 +79,15 @@ const restarted = (world: World, record: RolloutRecord): RolloutRecord => ({
   reason: 'instances of another version run',
 });
 
-const sameDefinition = (a: Component, b: Component): boolean => JSON.stringify(a) === JSON.stringify(b);
+const sameDefinition = (a: Component, b: Component): boolean => a === b || textOf(a) === textOf(b);
+
+/** Definitions are never changed, and are compared at every pass. */
+const texts = new WeakMap<Component, string>();
+const textOf = (definition: Component): string => {
+  let text = texts.get(definition);
+  if (text === undefined) texts.set(definition, (text = JSON.stringify(definition)));
+  return text;
+};
 
 /** New instances that failed in this very plan: each is counted once, in the transaction that records its failure. */
 const newFailures = (world: World, record: RolloutRecord): readonly InstanceRecord[] =>

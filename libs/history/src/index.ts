@@ -1,4 +1,0 @@
-export * from './decide/check-history.js';
-export * from './decide/record.js';
-export * from './journal.js';
-export * from './read-history.js';

@@ -1,0 +1,173 @@
+/** Data that is missing, old or ahead of the truth, taken for the truth. */
+import { PREFIXES, type AckRecord, type InstanceRecord, type monitor } from '@mitosis/contracts';
+import type { Membership, Store, View } from '@mitosis/coordination';
+import type { Peers } from '@mitosis/service-kit';
+import { forwarding } from './forwarding.js';
+import type { Defect } from './defect.js';
+
+const IDLE = { known: true, seconds: 10, rate: 0, errorRatio: 0 };
+
+const idle = (window: monitor.Window | undefined): monitor.Window | undefined =>
+  window === undefined || window.known ? window : { ...window, ...IDLE };
+
+/** What one hears from the monitor, changed on its way. */
+const hearing = (
+  change: (snapshot: monitor.LevelSnapshot) => monitor.LevelSnapshot,
+): ReturnType<Defect['level']> => ({
+  seams: {
+    peers: (peers) =>
+      forwarding<Peers>(peers, {
+        stream: (service, address, method, request, handlers, signal) => {
+          const isWatch = service === 'monitor' && method === 'watch';
+          const take: (message: never) => void = handlers.onMessage;
+          const onMessage = (message: unknown): void =>
+            take((isWatch ? change(message as monitor.LevelSnapshot) : message) as never);
+          peers.stream(service, address, method, request, { ...handlers, onMessage }, signal);
+        },
+      }),
+  },
+});
+
+export const missingAsZero: Defect = {
+  summary: 'a window without data is read as one without requests',
+  brokenBy: ['holds-load'],
+  provokedBy: ['metrics-lost', 'metrics-lost', 'manager-isolated', 'load'],
+  level: () =>
+    hearing((snapshot) => ({
+      ...snapshot,
+      components: snapshot.components.map((component) => ({
+        ...component,
+        last1: idle(component.last1),
+        last10: idle(component.last10),
+        last60: idle(component.last60),
+      })),
+    })),
+};
+
+export const staleForever: Defect = {
+  summary: 'metrics never get too old: the last known ones stand for those that are missing',
+  brokenBy: ['holds-load'],
+  provokedBy: ['metrics-lost', 'metrics-lost', 'load', 'load'],
+  level: () => {
+    const last = new Map<string, monitor.ComponentSnapshot>();
+    return hearing((snapshot) => ({
+      ...snapshot,
+      components: snapshot.components.map((component) => {
+        if (component.last10?.known === true) last.set(component.component, component);
+        return last.get(component.component) ?? component;
+      }),
+    }));
+  },
+};
+
+/** Rewrites what a process puts below a prefix. */
+const rewriting = (prefix: string, rewrite: (value: string) => string): ReturnType<Defect['level']> => ({
+  seams: {
+    store: (store) =>
+      forwarding<Store>(store, {
+        txn: (compares, writes, options) =>
+          store.txn(
+            compares,
+            writes.map((write) =>
+              write.kind === 'put' && write.key.startsWith(prefix)
+                ? { ...write, value: rewrite(write.value) }
+                : write,
+            ),
+            options,
+          ),
+      }),
+  },
+});
+
+export const forgetDrain: Defect = {
+  summary: 'instances go from ready to their end at once',
+  brokenBy: ['drained-first'],
+  provokedBy: ['load', 'roll-out'],
+  level: () =>
+    rewriting(PREFIXES.instances, (value) => {
+      const record = JSON.parse(value) as InstanceRecord;
+      return record.phase === 'draining' ? JSON.stringify({ ...record, phase: 'stopping' }) : value;
+    }),
+};
+
+export const stopsWithoutAcks: Defect = {
+  summary: 'health takes silence of the routers for an acknowledgement',
+  brokenBy: ['drained-first'],
+  provokedBy: ['load', 'roll-out', 'delay', 'etcd-cut-off', 'stop-briefly'],
+  level: () => ({
+    seams: {
+      store: (store) =>
+        forwarding<Store>(store, {
+          view: (prefix) => {
+            const view = store.view(prefix);
+            return prefix === PREFIXES.acks ? alwaysAcknowledged(view) : view;
+          },
+        }),
+    },
+  }),
+};
+
+const alwaysAcknowledged = (view: View): View =>
+  new Proxy(view, {
+    get: (target, name) => {
+      if (name === 'entries')
+        return new Map(
+          [...target.entries].map(([key, entry]) => {
+            const ack = JSON.parse(entry.value) as AckRecord;
+            return [key, { ...entry, value: JSON.stringify({ ...ack, revision: 1e12, busy: [] }) }];
+          }),
+        );
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+
+export const ackAhead: Defect = {
+  summary: 'routers acknowledge what their table has not taken in yet',
+  brokenBy: ['quiet-after-ack'],
+  provokedBy: ['load', 'roll-out', 'slow-watch', 'etcd-cut-off'],
+  level: () => ({
+    seams: {
+      membership: (membership) =>
+        forwarding<Membership>(membership, {
+          publish: (key, value) => {
+            if (!key.startsWith(PREFIXES.acks)) return membership.publish(key, value);
+            const ack = JSON.parse(value) as AckRecord;
+            return membership.publish(
+              key,
+              JSON.stringify({ ...ack, revision: ack.revision + 1_000, busy: [] }),
+            );
+          },
+        }),
+    },
+  }),
+};
+
+export const regressIgnored: Defect = {
+  summary: 'after the store was made anew, views go on showing what they showed before',
+  brokenBy: ['settles', 'keeps-minimum', 'committed-first', 'drained-first', 'no-duplicates'],
+  provokedBy: ['restore', 'roll-out', 'crash-instance'],
+  level: () => ({
+    seams: {
+      store: (store) =>
+        forwarding<Store>(store, {
+          view: (prefix) =>
+            prefix === PREFIXES.endpoints
+              ? frozenAfterRegress(store, store.view(prefix))
+              : store.view(prefix),
+        }),
+    },
+  }),
+};
+
+const frozenAfterRegress = (store: Store, view: View): View => {
+  let frozen: View['entries'] | undefined;
+  store.onRegress(() => (frozen ??= view.entries));
+  return new Proxy(view, {
+    get: (target, name) => {
+      if (name === 'entries' && frozen !== undefined) return frozen;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+};

@@ -1,0 +1,13 @@
+/** A defect that is put in on purpose, at the seams of a level: proof that the simulation would find it. */
+import type { FaultName } from '../faults/index.js';
+import type { InvariantName } from '../invariants/index.js';
+import type { SimLevelOptions } from '../level/sim-level.js';
+
+export interface Defect {
+  readonly summary: string;
+  /** Any of these must be found broken. */
+  readonly brokenBy: readonly InvariantName[];
+  /** Faults that bring it to light: what its schedules are drawn from. */
+  readonly provokedBy: readonly FaultName[];
+  readonly level: () => Partial<Pick<SimLevelOptions, 'seams' | 'rules' | 'ports'>>;
+}

@@ -1,0 +1,32 @@
+/** Every deliberate defect by its name. */
+import { actBeforeCommit, doubleStart, portsReused, stopOnAbsence, tombstonesForgotten } from './acts.js';
+import {
+  ackAhead,
+  forgetDrain,
+  missingAsZero,
+  regressIgnored,
+  staleForever,
+  stopsWithoutAcks,
+} from './data.js';
+import type { Defect } from './defect.js';
+import { actingAfterDeadline, agentsWithoutFence, etcd3Election, noWriteFence } from './fences.js';
+
+export const DEFECTS = {
+  'no-write-fence': noWriteFence,
+  'etcd3-election': etcd3Election,
+  'acting-after-deadline': actingAfterDeadline,
+  'agents-without-fence': agentsWithoutFence,
+  'missing-as-zero': missingAsZero,
+  'stale-forever': staleForever,
+  'forget-drain': forgetDrain,
+  'stops-without-acks': stopsWithoutAcks,
+  'ack-ahead': ackAhead,
+  'double-start': doubleStart,
+  'act-before-commit': actBeforeCommit,
+  'tombstones-forgotten': tombstonesForgotten,
+  'stop-on-absence': stopOnAbsence,
+  'ports-reused': portsReused,
+  'regress-ignored': regressIgnored,
+} as const satisfies Record<string, Defect>;
+
+export type DefectName = keyof typeof DEFECTS;
