@@ -15,6 +15,10 @@ export interface LeaderProcessArguments {
   readonly leaseTtlMs: number;
   /** Also tells of each act for which it got a header. */
   readonly tellActs?: boolean;
+  /** Default `leaders`. */
+  readonly level?: string;
+  /** Address it is seen at by others; default 127.0.0.1. */
+  readonly host?: string;
 }
 
 export interface LeaderProcessEvent {
@@ -24,11 +28,12 @@ export interface LeaderProcessEvent {
   readonly detail?: string;
 }
 
-export const LEADER_LEVEL = levelId('leaders');
 const WRITE_MS = 20;
 const STALL_MS_MORE = 1_000;
 
 const args = JSON.parse(process.argv[2] ?? '{}') as LeaderProcessArguments;
+const level = levelId(args.level ?? 'leaders');
+const host = args.host ?? '127.0.0.1';
 const tell = (
   event: LeaderProcessEvent['event'],
   rest: Omit<LeaderProcessEvent, 'event' | 'atMs'> = {},
@@ -70,16 +75,16 @@ const work = async (session: LeaderSession): Promise<void> => {
   }
 };
 
-server.listen(0, '127.0.0.1', () => {
+server.listen(0, host, () => {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  const store = new EtcdStore({ endpoints: args.endpoints, prefix: levelPrefix(LEADER_LEVEL) });
+  const store = new EtcdStore({ endpoints: args.endpoints, prefix: levelPrefix(level) });
   const membership = joinLevel({
     store,
-    level: LEADER_LEVEL,
+    level,
     incarnation: 1,
     replica: instanceId(args.replica),
-    address: `127.0.0.1:${address.port}`,
+    address: `${host}:${address.port}`,
     leaseTtlMs: args.leaseTtlMs,
     onTrouble: (error) => tell('trouble', { detail: String(error) }),
   });

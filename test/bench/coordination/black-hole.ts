@@ -1,111 +1,97 @@
 /**
- * A leader whose link to etcd swallows everything: how long until the other leads, and how long both believed to lead.
- * Many pairs side by side in this process, because most of it is waiting for leases.
+ * A leader whose host is cut off from the network without a word: how long until the other's first accepted write, and
+ * how long both believed to lead. Real processes, the leader's in a network namespace of its own; several pairs side by
+ * side, because most of it is waiting for leases.
  */
-import { EtcdStore, joinLevel } from '@mitosis/coordination';
-import { instanceId, levelId, levelPrefix } from '@mitosis/contracts';
-import { eventually, TcpProxy, TestEtcd } from '@mitosis/coordination/testing';
-import { Etcd3 } from 'etcd3';
+import { TestEtcd } from '@mitosis/coordination/testing';
+import { bundle, CandidateProcess } from './candidate-process.js';
+import type { Program } from './candidate-process.js';
+import { NetworkNamespace } from './network-namespace.js';
 import { print, summary } from './statistics.js';
 
 const TTL_MS = 3_000;
-const PAIRS = 10;
-const BOUND_MS = 30_000;
+const PAIRS = 5;
+const BOUND_MS = 60_000;
 
 interface Outcome {
   readonly takenMs: number;
-  /** Negative: the old leader knew before the new one began. */
+  /** From the successor's beginning to the last act of the one cut off; negative: it had ended before. */
   readonly overlapMs: number;
 }
 
-type Round = (etcd: TestEtcd, name: string) => Promise<Outcome>;
+interface Bench {
+  readonly program: Program;
+  readonly file: string;
+  readonly etcd: TestEtcd;
+}
 
-const mitosisRound: Round = async (etcd, name) => {
-  const level = levelId(name);
-  const proxy = await TcpProxy.start(etcd.port);
-  const join = (replica: string, endpoint: string) => {
-    const store = new EtcdStore({ endpoints: [endpoint], prefix: levelPrefix(level) });
-    const membership = joinLevel({
-      store,
-      level,
-      incarnation: 1,
-      replica: instanceId(replica),
-      // Nothing listens there: the process lives and only its link is gone, so nobody may accuse it.
-      address: '127.0.0.1:1',
+const round = async (bench: Bench, namespace: NetworkNamespace, level: string): Promise<Outcome> => {
+  const start = (replica: string, host: string, inside: boolean): CandidateProcess =>
+    new CandidateProcess({
+      replica,
+      file: bench.file,
+      endpoint: `http://${host}:${bench.etcd.port}`,
       leaseTtlMs: TTL_MS,
+      level,
+      tellActs: true,
+      ...(inside ? { namespace } : {}),
     });
-    return { store, membership, candidate: membership.stand('health') };
-  };
-  const a = join('a', proxy.url);
-  await eventually('a leads', () => a.candidate.session() !== undefined, BOUND_MS);
-  const b = join('b', etcd.url);
-  await eventually('b follows', () => b.candidate.leader()?.replica === 'a', BOUND_MS);
-  let endedAtMs = Infinity;
-  a.candidate.session()?.signal.addEventListener('abort', () => (endedAtMs = performance.now()));
-  await randomPause();
-  proxy.blackHole();
-  const cutAtMs = performance.now();
-  await eventually('b leads', () => b.candidate.session() !== undefined, BOUND_MS);
-  await b.candidate.session()?.commit({ writes: [{ kind: 'put', key: 'x', value: '' }] });
-  const writtenAtMs = performance.now();
-  await eventually('a knows', () => endedAtMs < Infinity, BOUND_MS);
-  const outcome = { takenMs: writtenAtMs - cutAtMs, overlapMs: endedAtMs - writtenAtMs };
-  proxy.heal();
-  await Promise.all([a.membership.close(), b.membership.close()]);
-  await Promise.all([a.store.close(), b.store.close(), proxy.stop()]);
-  return outcome;
-};
-
-const etcd3Round: Round = async (etcd, name) => {
-  const proxy = await TcpProxy.start(etcd.port);
-  const clients = [new Etcd3({ hosts: proxy.url }), new Etcd3({ hosts: etcd.url })] as const;
-  const [a, b] = clients.map((client, i) => {
-    const state = { electedAtMs: Infinity, endedAtMs: Infinity, stand: () => {} };
-    state.stand = () => {
-      const campaign = client.election(name, TTL_MS / 1_000).campaign(String(i));
-      campaign.on('elected', () => (state.electedAtMs = performance.now()));
-      campaign.on('error', () => (state.endedAtMs = performance.now()));
-    };
-    return state;
-  });
-  if (a === undefined || b === undefined) throw new Error('unreachable');
-  a.stand();
-  await eventually('a leads', () => a.electedAtMs < Infinity, BOUND_MS);
-  b.stand();
-  await randomPause();
-  proxy.blackHole();
-  const cutAtMs = performance.now();
-  await eventually('b leads', () => b.electedAtMs < Infinity, BOUND_MS);
-  await eventually('a knows', () => a.endedAtMs < Infinity, BOUND_MS);
-  const outcome = { takenMs: b.electedAtMs - cutAtMs, overlapMs: a.endedAtMs - b.electedAtMs };
-  proxy.heal();
-  for (const client of clients) client.close();
-  await proxy.stop();
-  return outcome;
+  const leader = start('leader', namespace.machine, true);
+  let follower: CandidateProcess | undefined;
+  try {
+    await leader.at('first-write', BOUND_MS);
+    follower = start('follower', '127.0.0.1', false);
+    await follower.at('standing', BOUND_MS);
+    await randomPause();
+    await namespace.cutOff();
+    const cutAtMs = Number(process.hrtime.bigint()) / 1e6;
+    const writtenAtMs = await follower.at('first-write', BOUND_MS);
+    const endedAtMs = await leader.at('ended', BOUND_MS);
+    // Who tells of no single acts believes to lead until it says otherwise.
+    const lastActAtMs = bench.program === 'mitosis' ? leader.lastAt('act') : endedAtMs;
+    return { takenMs: writtenAtMs - cutAtMs, overlapMs: lastActAtMs - (await follower.at('leading')) };
+  } finally {
+    await namespace.heal();
+    await Promise.all([leader.end(), follower?.end()]);
+  }
 };
 
 /** So that the cut falls anywhere between two keep-alives. */
 const randomPause = (): Promise<void> =>
   new Promise((resolve) => {
-    setTimeout(resolve, 300 + Math.random() * 1_000);
+    setTimeout(resolve, 500 + Math.random() * 1_000);
   });
 
-export const benchBlackHole = async (by: 'mitosis' | 'etcd3', events: number): Promise<void> => {
-  const etcd = await TestEtcd.start();
-  const run = by === 'mitosis' ? mitosisRound : etcd3Round;
+export const benchBlackHole = async (program: Program, events: number): Promise<void> => {
+  if (!NetworkNamespace.isPossible()) {
+    print({
+      bench: 'hand-over',
+      by: program,
+      how: 'black hole',
+      skipped: 'needs root for a network namespace',
+    });
+    return;
+  }
+  const bench = { program, file: await bundle(program), etcd: await TestEtcd.start({ host: '0.0.0.0' }) };
+  const namespaces: NetworkNamespace[] = [];
   const outcomes: Outcome[] = [];
   try {
-    for (let round = 0; outcomes.length < events; round++) {
-      const names = Array.from({ length: PAIRS }, (_, pair) => `${by}-${round}-${pair}`);
-      outcomes.push(...(await Promise.all(names.map((name) => run(etcd, name)))));
+    for (let pair = 0; pair < PAIRS; pair++) namespaces.push(await NetworkNamespace.create());
+    for (let number = 0; outcomes.length < events; number++) {
+      outcomes.push(
+        ...(await Promise.all(
+          namespaces.map((namespace, pair) => round(bench, namespace, `${program}-${number}-${pair}`)),
+        )),
+      );
     }
   } finally {
-    await etcd.stop();
+    await Promise.all(namespaces.map((namespace) => namespace.remove()));
+    await bench.etcd.stop();
   }
   const overlaps = outcomes.map(({ overlapMs }) => Math.max(0, overlapMs));
   print({
     bench: 'hand-over',
-    by,
+    by: program,
     how: 'black hole',
     ttlMs: TTL_MS,
     ...summary(outcomes.map(({ takenMs }) => takenMs)),

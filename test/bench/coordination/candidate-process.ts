@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import type { NetworkNamespace } from './network-namespace.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 export const PROGRAMS = {
@@ -29,32 +30,57 @@ export const bundle = async (program: Program): Promise<string> => {
   return outfile;
 };
 
+export interface CandidateOptions {
+  readonly replica: string;
+  /** As `bundle` returned it. */
+  readonly file: string;
+  readonly endpoint: string;
+  readonly leaseTtlMs: number;
+  readonly level?: string;
+  readonly tellActs?: boolean;
+  /** Runs in there. */
+  readonly namespace?: NetworkNamespace;
+}
+
 export class CandidateProcess {
+  readonly replica: string;
   readonly #child: ChildProcess;
-  readonly #seen = new Map<string, number>();
+  readonly #first = new Map<string, number>();
+  readonly #last = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
   #wake: () => void = () => undefined;
 
-  constructor(
-    readonly replica: string,
-    file: string,
-    endpoint: string,
-    leaseTtlMs: number,
-  ) {
-    const args = JSON.stringify({ endpoints: [endpoint], replica, leaseTtlMs });
-    this.#child = spawn(process.execPath, [file, args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  constructor(options: CandidateOptions) {
+    const { replica, file, endpoint, leaseTtlMs, level, tellActs, namespace } = options;
+    this.replica = replica;
+    const host = namespace?.address;
+    const args = JSON.stringify({ endpoints: [endpoint], replica, leaseTtlMs, level, tellActs, host });
+    const [program, ...rest] = [...(namespace?.within ?? []), process.execPath, file, args];
+    this.#child = spawn(program ?? '', rest, { stdio: ['ignore', 'pipe', 'inherit'] });
     if (this.#child.stdout === null) throw new Error('no output');
     createInterface(this.#child.stdout).on('line', (line) => {
       const { event, atMs } = JSON.parse(line) as { readonly event: string; readonly atMs: number };
-      if (!this.#seen.has(event)) this.#seen.set(event, atMs);
+      if (!this.#first.has(event)) this.#first.set(event, atMs);
+      this.#last.set(event, atMs);
+      this.#counts.set(event, this.count(event) + 1);
       this.#wake();
     });
+  }
+
+  count(event: string): number {
+    return this.#counts.get(event) ?? 0;
+  }
+
+  /** Machine time in ms of the newest such event; -Infinity: none. */
+  lastAt(event: string): number {
+    return this.#last.get(event) ?? -Infinity;
   }
 
   /** Machine time in ms of the first such event; waits for it. */
   async at(event: string, boundMs = 30_000): Promise<number> {
     const endMs = performance.now() + boundMs;
     for (;;) {
-      const atMs = this.#seen.get(event);
+      const atMs = this.#first.get(event);
       if (atMs !== undefined) return atMs;
       if (performance.now() > endMs) throw new Error(`${this.replica}: no ${event} within ${boundMs} ms`);
       await new Promise<void>((resolve) => {

@@ -8,6 +8,7 @@ const args = JSON.parse(process.argv[2] ?? '{}') as {
   readonly endpoints: readonly string[];
   readonly replica: string;
   readonly leaseTtlMs: number;
+  readonly level?: string;
 };
 const tell = (event: string): void => {
   const atMs = Number(process.hrtime.bigint()) / 1e6;
@@ -15,13 +16,16 @@ const tell = (event: string): void => {
 };
 
 const client = new Etcd3({ hosts: [...args.endpoints] });
-const campaign = client.election('bench', args.leaseTtlMs / 1_000).campaign(args.replica);
+const campaign = client.election(args.level ?? 'bench', args.leaseTtlMs / 1_000).campaign(args.replica);
 campaign.on('elected', () => {
   tell('leading');
   void campaign
     .getCampaignKey()
     .then((key) =>
-      client.if(key, 'Create', '!=', 0).then(client.put('bench-log').value(args.replica)).commit(),
+      client
+        .if(key, 'Create', '!=', 0)
+        .then(client.put(`log/${args.level ?? 'bench'}`).value(args.replica))
+        .commit(),
     )
     .then(() => tell('first-write'));
 });

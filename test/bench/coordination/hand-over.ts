@@ -21,7 +21,8 @@ export const benchHandOver = async (
   const file = await bundle(program);
   const etcd = await TestEtcd.start();
   let next = 0;
-  const start = (): CandidateProcess => new CandidateProcess(`r${next++}`, file, etcd.url, TTL_MS);
+  const start = (): CandidateProcess =>
+    new CandidateProcess({ replica: `r${next++}`, file, endpoint: etcd.url, leaseTtlMs: TTL_MS });
   let leader = start();
   let follower: CandidateProcess | undefined;
   const took: number[] = [];
