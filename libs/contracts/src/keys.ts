@@ -27,10 +27,12 @@ export const PREFIXES = {
   election: 'election/',
   control: 'control/',
   decisions: 'decisions/',
+  etcd: 'etcd/',
 } as const;
 
 export const KEYS = {
   level: 'level',
+  etcdMembers: 'etcd/members',
   spec: 'spec/current',
   override: (component: string): string => `${PREFIXES.spec}overrides/${component}`,
   binding: (component: string): string => PREFIXES.bindings + component,

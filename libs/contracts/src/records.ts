@@ -257,6 +257,26 @@ export interface CandidateRecord {
   readonly lease: string;
 }
 
+/** A member of the level's etcd cluster, as the cluster tells. No record: asked for where it is needed. */
+export interface EtcdMember {
+  /** Decimal. */
+  readonly id: string;
+  /** As it was started with; empty until it has been. */
+  readonly name: string;
+  readonly peerUrl: string;
+  /** Empty until it has been started. */
+  readonly clientUrl: string;
+  /** Takes part without a vote. */
+  readonly learner: boolean;
+}
+
+/** `etcd/members` — health: where the level's store is reached now. Every process follows it; none yet: as at its start. */
+export interface EtcdMembersRecord {
+  readonly v: 1;
+  /** Client URLs of all members with a vote, sorted. */
+  readonly clients: readonly string[];
+}
+
 /** `control/<function>` — the function itself */
 export interface ControlRecord {
   readonly v: 1;

@@ -33,6 +33,8 @@ export interface ManagementProcess {
 }
 
 const RESTART = { enabled: true, backoffMinMs: 50, backoffMaxMs: 5_000, resetAfterMs: 10_000 };
+/** How long a joining member may take to notice that it was added. */
+const JOIN_BACKOFF_MAX_MS = 500;
 const LOG_MAX_BYTES = 8 * 1024 * 1024;
 /** etcd answers requests above this size with an error long before its own 1.5 MiB default is a danger to memory. */
 const ETCD_QUOTA_BYTES = 256 * 1024 * 1024;
@@ -98,6 +100,32 @@ export const etcdSpec = (level: LevelId, id: InstanceId, release: Release): Inst
     startIntervalMs: 100,
   },
 });
+
+/**
+ * A member that joins a cluster that exists. `peers`: the others as `name=peer URL`. It ends at once, and is started again,
+ * until its own peer URL has been added to the cluster.
+ */
+export const joiningEtcdSpec = (
+  level: LevelId,
+  id: InstanceId,
+  release: Release,
+  peers: readonly string[],
+): InstanceSpec => {
+  const spec = etcdSpec(level, id, release);
+  const scheme = peers.some((peer) => peer.includes('=https://')) ? 'https' : 'http';
+  const cluster = [...peers, `{{id}}=${scheme}://{{host}}:{{port:peer}}`].join(',');
+  return {
+    ...spec,
+    command: spec.command.map((word) =>
+      word.startsWith('--initial-cluster=')
+        ? `--initial-cluster=${cluster}`
+        : word === '--initial-cluster-state=new'
+          ? '--initial-cluster-state=existing'
+          : word,
+    ),
+    restart: { ...RESTART, backoffMaxMs: JOIN_BACKOFF_MAX_MS },
+  };
+};
 
 const managementEnv = (process: ManagementProcess, functions: readonly string[]): Record<string, string> => ({
   MITOSIS_LEVEL: process.level,

@@ -64,7 +64,7 @@ type UnaryMethod = (
 
 export class EndpointPool implements ICallable<Host> {
   readonly callOptionsFactory = undefined;
-  readonly #endpoints: readonly Endpoint[];
+  #endpoints: readonly Endpoint[];
   readonly #streaming = new Map<Service, Host>();
   #current = 0;
   #closed = false;
@@ -120,6 +120,20 @@ export class EndpointPool implements ICallable<Host> {
   markSilent(service: Service): void {
     const host = this.#streaming.get(service);
     if (host !== undefined) this.#onFailure(host, new MitosisError('deadline', 'no answer in time'));
+  }
+
+  /** The members are these from now on; connections to those that stay are kept. */
+  setEndpoints(urls: readonly string[]): void {
+    if (this.#closed || urls.length === 0) return;
+    const before = this.#endpoints;
+    const used = before[this.#current % before.length];
+    this.#endpoints = [...new Set(urls)].map(
+      (url) => before.find((endpoint) => endpoint.url === url) ?? { url, hosts: new Map() },
+    );
+    this.#current = Math.max(0, used === undefined ? 0 : this.#endpoints.indexOf(used));
+    for (const endpoint of before) {
+      if (!this.#endpoints.includes(endpoint)) for (const host of endpoint.hosts.values()) host.close();
+    }
   }
 
   close(): void {

@@ -15,11 +15,20 @@ export interface EtcdStoreOptions {
 }
 
 export class EtcdStore extends WireStore {
+  readonly #etcd: EtcdWire;
+
   constructor(options: EtcdStoreOptions) {
+    const wire = new EtcdWire(options.endpoints, options.credentials);
     super({
-      wire: new EtcdWire(options.endpoints, options.credentials),
+      wire,
       prefix: options.prefix,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
+    this.#etcd = wire;
+  }
+
+  /** The members of the cluster are reached here from now on; what goes to one that stays is not disturbed. */
+  setEndpoints(urls: readonly string[]): void {
+    this.#etcd.setEndpoints(urls);
   }
 }

@@ -111,6 +111,10 @@ export class EtcdWire implements Wire {
     });
   }
 
+  setEndpoints(urls: readonly string[]): void {
+    this.#pool.setEndpoints(urls);
+  }
+
   close(): void {
     this.#keepAlive.close();
     this.#pool.close();

@@ -2,6 +2,7 @@ export * from './clock.js';
 export * from './decide/decision-log.js';
 export * from './decide/leader-choice.js';
 export * from './decide/lease-deadline.js';
+export * from './etcd-cluster.js';
 export * from './etcd-store.js';
 export * from './level-membership.js';
 export * from './memory-etcd.js';

@@ -4,7 +4,7 @@
  * one path, one pass at a time; the next pass is the retry.
  */
 import type { ControlMode, FunctionName, LevelId, ReplicaId, SiteId } from '@mitosis/contracts';
-import type { Clock, LeaderSession, Membership, Store, View } from '@mitosis/coordination';
+import type { Clock, EtcdMembers, LeaderSession, Membership, Store, View } from '@mitosis/coordination';
 import type { Registry } from 'prom-client';
 import type { ServiceConfig } from './config.js';
 import type { Logger } from './logger.js';
@@ -29,6 +29,8 @@ export interface FunctionContext {
   readonly config: ServiceConfig;
   /** gRPC address of this process: where co-located functions call each other, e.g. the monitor's `Watch`. */
   readonly address: string;
+  /** The members of the level's etcd; absent where the store is none. */
+  readonly etcdMembers?: EtcdMembers;
   /** Served at `/metrics`. Labels must come from bounded sets. */
   readonly metrics: Registry;
   /** What this function may do now: `control/<fn>`, `run` while there is no record. */

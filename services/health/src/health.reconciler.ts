@@ -9,6 +9,7 @@ import type { FunctionContext, FunctionShell, Pass, PassResult } from '@mitosis/
 import { ActRunner } from './adapters/act-runner.js';
 import { AgentWatcher } from './adapters/agent-watcher.js';
 import { ChildWatcher } from './adapters/child-watcher.js';
+import { EtcdWatcher } from './adapters/etcd-watcher.js';
 import { HealthViews } from './adapters/health-views.js';
 import { RouterTracker } from './adapters/router-tracker.js';
 import { compositeHealth } from './decide/composite.js';
@@ -30,6 +31,7 @@ interface Running {
   readonly routers: RouterTracker;
   readonly children: ChildWatcher;
   readonly acts: ActRunner;
+  readonly etcd: EtcdWatcher | undefined;
 }
 
 interface Decided {
@@ -52,24 +54,28 @@ export class HealthReconciler implements FunctionShell {
   async start(context: FunctionContext, nudge: () => void): Promise<void> {
     const { level, peers, log, clock } = context;
     const views = new HealthViews((prefix) => context.view(prefix));
-    const agents = new AgentWatcher({ level, peers, clock, onChange: nudge });
+    const nowMs = (): number => context.nowMs();
+    const agents = new AgentWatcher({ level, peers, clock, nowMs, onChange: nudge });
     const children = new ChildWatcher({
       peers,
       children: () => [...views.read().children.values()].map(({ value }) => value),
-      nowMs: () => context.nowMs(),
+      nowMs,
       clock,
       onChange: nudge,
     });
+    const { etcdMembers: cluster } = context;
+    const etcd = cluster && new EtcdWatcher({ cluster, clock, onChange: nudge });
     const acts = new ActRunner({
       peers,
       address: context.address,
       log,
-      nowMs: () => context.nowMs(),
+      nowMs,
       clock,
       onStatus: (site, status) => agents.apply(site, status),
       onChange: nudge,
+      ...(etcd === undefined ? {} : { etcd }),
     });
-    const running = { context, views, agents, routers: new RouterTracker(), children, acts };
+    const running = { context, views, agents, routers: new RouterTracker(), children, acts, etcd };
     this.running = running;
     this.ending.push(
       views.onChange((family) => {
@@ -168,13 +174,14 @@ export class HealthReconciler implements FunctionShell {
       random: context.random,
       management: {
         release: wantedRelease(context.config.release, stored.spec?.value),
-        etcd: context.config.etcd.join(','),
+        etcd: (stored.etcdRecord?.value.clients ?? context.config.etcd).join(','),
         leaseTtlMs: context.config.leaseTtlMs,
       },
       agents: agents.observations(),
       routers: routers.routers(views.members(), views.acks(), stored.instances, nowMs),
       childHealth: children.observations(),
       outcomes: acts.outcomes(),
+      etcdMembers: running.etcd?.members,
     };
   }
 
@@ -208,12 +215,16 @@ export class HealthReconciler implements FunctionShell {
     this.last = undefined;
     if (known) return;
     running.acts.begin(session);
-    if (this.session !== session) running.children.start(session.signal);
+    if (this.session !== session) {
+      running.children.start(session.signal);
+      void running.etcd?.follow(session.signal);
+    }
     this.session = session;
   }
 
-  private signature({ views, agents, children, acts }: Running, mode: string): string {
-    return [mode, views.version, agents.version, children.version, acts.version].join('/');
+  private signature({ views, agents, children, acts, etcd }: Running, mode: string): string {
+    const versions = [views, agents, children, acts, etcd].map((one) => one?.version ?? 0);
+    return [mode, ...versions].join('/');
   }
 
   private wakeAtMs({ acts }: Running): number {

@@ -4,7 +4,7 @@
  * answers its probe, with etcd away.
  */
 import { PREFIXES, type FunctionName, type MemberRecord } from '@mitosis/contracts';
-import { systemClock, type Membership, type Store } from '@mitosis/coordination';
+import { systemClock, type EtcdMembers, type Membership, type Store } from '@mitosis/coordination';
 import { peerCredentials, type TlsIdentity } from '@mitosis/identity';
 import { credentials } from '@grpc/grpc-js';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -25,6 +25,8 @@ import { ViewCache } from './view-cache.js';
 /** How a process meets its level; the real one is etcd, tests bring their own. */
 export interface LevelConnection {
   readonly store: Store;
+  /** Who the members of its cluster are, and how that is changed. */
+  readonly etcdMembers?: EtcdMembers;
   /** Must not wait for the store: the membership gets its lease when the store answers. */
   join(options: JoinOptions): Membership;
 }
@@ -128,6 +130,7 @@ export const startService = async (options: StartOptions): Promise<RunningServic
       random: Math.random,
       config,
       address: edge.grpc,
+      ...(connection.etcdMembers === undefined ? {} : { etcdMembers: connection.etcdMembers }),
       metrics: registry,
       mode: () => state.mode(name),
       requireSession: () => runner.requireSession(),

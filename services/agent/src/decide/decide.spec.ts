@@ -256,6 +256,11 @@ describe(decideEtcdRecovery, () => {
     );
   });
 
+  it('leaves a cluster alone of which most members are on other hosts', () => {
+    expect(decideEtcdRecovery([member('a')], 3).kind).toBe('wait');
+    expect(decideEtcdRecovery([member('a'), member('b')], 3).kind).toBe('recover');
+  });
+
   it('waits while a majority is well, while it is early, and when moving data would not help', () => {
     expect(decideEtcdRecovery([]).kind).toBe('wait');
     expect(

@@ -21,9 +21,14 @@ export const FAST_EXITS_MIN = 4;
 const SURROUNDINGS =
   /address already in use|no space left on device|permission denied|too many open files|cannot allocate memory|read-only file system|cannot assign requested address|executable file not found|not found|input\/output error/i;
 
-export const decideEtcdRecovery = (members: readonly EtcdMember[]): EtcdRecovery => {
+/** `clusterSize`: members there are on all hosts; those of other hosts may be well, and nobody here can tell. */
+export const decideEtcdRecovery = (
+  members: readonly EtcdMember[],
+  clusterSize = members.length,
+): EtcdRecovery => {
   const failing = members.filter(({ fastExits, hasData }) => hasData && fastExits >= FAST_EXITS_MIN);
-  if (failing.length * 2 <= members.length) return { kind: 'wait', reason: 'most members are not failing' };
+  if (failing.length * 2 <= Math.max(members.length, clusterSize))
+    return { kind: 'wait', reason: 'most members are not failing' };
   for (const { id, output } of failing) {
     const cause = SURROUNDINGS.exec(output)?.[0];
     if (cause !== undefined) return { kind: 'wait', reason: `${id}: ${cause}` };

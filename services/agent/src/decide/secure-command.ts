@@ -17,8 +17,10 @@ export const certifiedRole = ({ spec, etcd, initialCluster }: InstanceState): st
   if (spec.class !== 'management') return undefined;
   const isEtcd = spec.component === MANAGEMENT_COMPONENTS.etcd;
   const told = spec.env['MITOSIS_ETCD'] ?? '';
+  // A member that joins later has the cluster in its command.
+  const cluster = [initialCluster, ...spec.command.filter((word) => word.startsWith('--initial-cluster='))];
   const secure = isEtcd
-    ? initialCluster.includes('=https://')
+    ? cluster.some((members) => members.includes('=https://'))
     : (told === '{{etcd}}' ? etcd : told).startsWith('https://');
   // An added service is its own role.
   return secure ? (ROLES[spec.component] ?? spec.component.replace(/^mitosis-/u, '')) : undefined;

@@ -27,6 +27,12 @@ const MANAGER_GRACE_MS = 2_000;
 const membersOf = (level: Level): readonly Instance[] =>
   level.management.filter(({ state }) => state.spec.component === MANAGEMENT_COMPONENTS.etcd);
 
+/** Members it was started to be one of, on whatever hosts. */
+const clusterSizeOf = ({ state }: Instance): number => {
+  const flag = state.spec.command.find((word) => word.startsWith('--initial-cluster=')) ?? '';
+  return (flag.includes('{{initial-cluster}}') ? state.initialCluster : flag).split(',').length;
+};
+
 /** `member` as the management's description has it: `--data-dir={{data}}/member`. */
 const memberDirectory = (member: Instance): string => join(dataDirectory(member.dir), 'member');
 
@@ -84,6 +90,7 @@ export class EtcdCare {
         hasData: existsSync(memberDirectory(member)),
         output: tailLog(member.dir, OUTPUT_LINES).text,
       })),
+      Math.max(...members.map(clusterSizeOf)),
     );
     if (decision.kind === 'wait') return;
     this.host.log.error({ level: level.name, reason: decision.reason }, 'etcd is made anew');

@@ -4,7 +4,7 @@
  * back-off. Must never act without a header of a live session.
  */
 import { MitosisError, type agent, type common, type InstanceId, type SiteId } from '@mitosis/contracts';
-import type { Clock, LeaderSession } from '@mitosis/coordination';
+import type { Clock, LeaderSession, EtcdMembers } from '@mitosis/coordination';
 import type { Logger, Peers } from '@mitosis/service-kit';
 import type { ActOutcomes } from '../decide/input.js';
 import { releaseKey } from '../decide/listeners.js';
@@ -35,7 +35,11 @@ export interface ActRunnerOptions {
   /** An agent's answer about an instance. */
   readonly onStatus: (site: SiteId, status: agent.InstanceStatus) => void;
   readonly onChange: () => void;
+  /** Absent: the store is no cluster that could be changed. */
+  readonly etcd?: { readonly cluster: EtcdMembers; readonly refresh: () => Promise<void> };
 }
+
+type EtcdAct = Extract<Act, { kind: 'etcd-add' | 'etcd-promote' | 'etcd-remove' }>;
 
 interface Retry {
   readonly failures: number;
@@ -142,6 +146,10 @@ export class ActRunner {
         return this.purge(act, session);
       case 'resign':
         return this.resign(act, session);
+      case 'etcd-add':
+      case 'etcd-promote':
+      case 'etcd-remove':
+        return this.changeEtcd(act, session);
       default:
         return act satisfies never;
     }
@@ -242,6 +250,16 @@ export class ActRunner {
       // The session ends before the answer comes: that is what was asked for.
       if (session.isLive()) throw error;
     }
+  }
+
+  /** Fenced by nothing but its idempotence: see EtcdMembers. */
+  private async changeEtcd(act: EtcdAct, { signal }: LeaderSession): Promise<void> {
+    const { etcd } = this.options;
+    if (etcd === undefined) throw new MitosisError('unavailable', 'this process cannot change its etcd');
+    if (act.kind === 'etcd-add') await etcd.cluster.addLearner(act.peerUrl, signal);
+    else if (act.kind === 'etcd-promote') await etcd.cluster.promote(act.member, signal);
+    else await etcd.cluster.remove(act.member, signal);
+    await etcd.refresh();
   }
 
   private failed(act: Act, key: string, error: unknown): void {

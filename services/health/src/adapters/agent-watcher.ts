@@ -16,6 +16,8 @@ interface Site {
   /** What a new stream has told so far; undefined once it is in sync. */
   arriving: Map<InstanceId, agent.InstanceStatus> | undefined;
   synced: boolean;
+  /** While it is not in sync. */
+  silentSinceMs: number;
   host: string;
 }
 
@@ -23,6 +25,7 @@ export interface AgentWatcherOptions {
   readonly level: string;
   readonly peers: Peers;
   readonly clock: Clock;
+  readonly nowMs: () => number;
   readonly onChange: () => void;
 }
 
@@ -47,7 +50,10 @@ export class AgentWatcher {
 
   observations(): ReadonlyMap<SiteId, SiteObservation> {
     return new Map(
-      [...this.sites].map(([id, { synced, host, statuses }]) => [id, { synced, host, statuses }]),
+      [...this.sites].map(([id, { synced, host, statuses, silentSinceMs }]) => [
+        id,
+        { synced, host, statuses, ...(synced ? {} : { silentSinceMs }) },
+      ]),
     );
   }
 
@@ -76,6 +82,7 @@ export class AgentWatcher {
       statuses: new Map(),
       arriving: new Map(),
       synced: false,
+      silentSinceMs: this.options.nowMs(),
       host: '',
     };
     this.sites.set(id, site);
@@ -95,6 +102,7 @@ export class AgentWatcher {
 
   private onState(site: Site, state: 'open' | 'broken'): void {
     site.arriving = new Map();
+    if (site.synced) site.silentSinceMs = this.options.nowMs();
     site.synced = false;
     if (state === 'open') void this.hello(site);
     this.changed();

@@ -7,6 +7,7 @@ import {
   type BirthRecord,
   type ChildRecord,
   type EndpointsRecord,
+  type EtcdMembersRecord,
   type InstanceRecord,
   type ListenersRecord,
   type MemberRecord,
@@ -35,6 +36,7 @@ const READ = [
   'acks',
   'members',
   'bindings',
+  'etcd',
 ] as const satisfies readonly (keyof typeof PREFIXES)[];
 type Family = (typeof READ)[number];
 
@@ -50,6 +52,7 @@ export type StoredInput = Pick<
   | 'listeners'
   | 'children'
   | 'births'
+  | 'etcdRecord'
 >;
 
 export class HealthViews {
@@ -98,6 +101,7 @@ export class HealthViews {
 
   read(): StoredInput {
     const spec = this.entries('spec').get(KEYS.spec);
+    const etcd = this.entries('etcd').get(KEYS.etcdMembers);
     return {
       spec: spec === undefined ? undefined : recordOf<SpecRecord>(spec),
       targets: this.records<TargetRecord>('targets'),
@@ -109,6 +113,7 @@ export class HealthViews {
       listeners: this.records<ListenersRecord>('listeners'),
       children: this.records<ChildRecord>('children'),
       births: this.records<BirthRecord>('births'),
+      etcdRecord: etcd === undefined ? undefined : recordOf<EtcdMembersRecord>(etcd),
     };
   }
 

@@ -3,6 +3,7 @@
  * input alone, never from what this plan only proposes.
  */
 import {
+  joiningEtcdSpec,
   managerSpec,
   MANAGEMENT_COMPONENTS,
   routerSpec,
@@ -10,6 +11,7 @@ import {
   type InstanceRecord,
   type ManagementProcess,
 } from '@mitosis/contracts';
+import { mayStop, peersToJoin } from './etcd.js';
 import { instanceSpec } from './instance-spec.js';
 import { releasable } from './listeners.js';
 import type { Act } from './plan.js';
@@ -74,6 +76,12 @@ const managementSpec = (
     incarnation: String(world.input.epoch.incarnation),
     leaseTtlMs,
   };
+  if (record.component === MANAGEMENT_COMPONENTS.etcd) {
+    const peers = peersToJoin(world);
+    return (
+      peers && { ...joiningEtcdSpec(world.input.level, record.id, release, peers), version: record.version }
+    );
+  }
   if (record.component === MANAGEMENT_COMPONENTS.manager) {
     return { ...managerSpec(process), version: record.version };
   }
@@ -86,6 +94,7 @@ const managementSpec = (
 };
 
 const stopAct = (world: World, record: InstanceRecord, address: string): Act | undefined => {
+  if (!mayStop(world, record)) return undefined;
   // Answered already; that nothing is left of it is for the agent's stream to say.
   if (isGone(world, record) || world.input.outcomes.stopped.has(record.id)) return undefined;
   const grace =

@@ -7,6 +7,7 @@ import { instanceActs } from './acts.js';
 import { childActs, decideChildren } from './children.js';
 import { drain } from './drain.js';
 import { changedEndpoints } from './endpoints.js';
+import { decideEtcd, etcdActs, etcdRecordChange } from './etcd.js';
 import type { HealthInput, Versions } from './input.js';
 import { listenerActs, recordListeners } from './listeners.js';
 import { decideManagement, releaseActs } from './management.js';
@@ -29,6 +30,7 @@ export const decideHealth = (input: HealthInput): HealthPlan => {
     decideServices,
     recordListeners,
     decideManagement,
+    decideEtcd,
     decideChildren,
   ];
   const decided = steps.reduce((world, step) => step(world), worldOf(input));
@@ -36,8 +38,15 @@ export const decideHealth = (input: HealthInput): HealthPlan => {
   const [withListeners, listeners] = listenerActs(withInstances);
   const [last, children] = childActs(withListeners);
   return {
-    changes: changesOf(last),
-    acts: [...listeners, ...instances, ...children, ...releaseActs(last), ...standDownActs(last)],
+    changes: [...changesOf(last), ...etcdRecordChange(last)],
+    acts: [
+      ...listeners,
+      ...instances,
+      ...children,
+      ...releaseActs(last),
+      ...standDownActs(last),
+      ...etcdActs(last),
+    ],
     waits: last.waits,
     wakeAtMs: last.wakeAtMs,
   };

@@ -7,6 +7,8 @@ import type {
   BirthRecord,
   ChildRecord,
   EndpointsRecord,
+  EtcdMember,
+  EtcdMembersRecord,
   Epoch,
   InstanceId,
   InstanceRecord,
@@ -37,6 +39,8 @@ export interface SiteObservation {
   /** The address instances of this host are reached at; empty until the agent said hello. */
   readonly host: string;
   readonly statuses: ReadonlyMap<InstanceId, agent.InstanceStatus>;
+  /** Since when nothing was heard of it; absent while it is in sync. */
+  readonly silentSinceMs?: number;
 }
 
 /** One router replica as discovered. */
@@ -108,4 +112,8 @@ export interface HealthInput {
   readonly routers: readonly RouterObservation[];
   readonly childHealth: ReadonlyMap<string, ChildObservation>;
   readonly outcomes: ActOutcomes;
+  /** Members of the level's etcd as it tells itself; absent: not known (yet), and nothing is concluded. */
+  readonly etcdMembers?: readonly EtcdMember[] | undefined;
+  /** `etcd/members`; undefined: none yet. */
+  readonly etcdRecord?: Versioned<EtcdMembersRecord> | undefined;
 }

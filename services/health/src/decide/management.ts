@@ -1,7 +1,7 @@
 /**
  * The management's own replicas: as many managers and routers as the type graph says, on each site a router for the
  * sockets of its host. Their host's agent restarts them in place; here only their number, their listeners and those that
- * stay unhealthy are seen to. etcd members are recorded, and left to the agent.
+ * stay unhealthy are seen to. etcd members: etcd.ts.
  */
 import { MANAGEMENT_COMPONENTS, siteId, type InstanceRecord, type SiteId } from '@mitosis/contracts';
 import { ALWAYS, restartVerdict } from './backoff.js';
@@ -63,7 +63,7 @@ export const decideManagement = (world: World): World => {
   return [managers, ...routers].reduce(decideGroup, world);
 };
 
-const managementSites = (world: World): readonly SiteId[] =>
+export const managementSites = (world: World): readonly SiteId[] =>
   [...world.input.sites.values()]
     .map(({ value }) => value)
     .filter(({ driver, site }) => driver === 'process' && syncedSite(world, site) !== undefined)

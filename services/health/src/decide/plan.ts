@@ -72,7 +72,10 @@ export type Act =
       readonly agent: string;
     }
   /** This replica gives up health's leadership to a replica of the wanted release. */
-  | { readonly kind: 'resign'; readonly release: string };
+  | { readonly kind: 'resign'; readonly release: string }
+  /** A change of the etcd cluster; idempotent by peer URL or member id, for it cannot be fenced. */
+  | { readonly kind: 'etcd-add'; readonly peerUrl: string }
+  | { readonly kind: 'etcd-promote' | 'etcd-remove'; readonly member: string };
 
 /** Why something that is wanted does not happen now. */
 export interface Wait {
@@ -104,6 +107,11 @@ export const actKey = (act: Act): string => {
       return `${act.kind}:${act.component}`;
     case 'resign':
       return act.kind;
+    case 'etcd-add':
+      return `${act.kind}:${act.peerUrl}`;
+    case 'etcd-promote':
+    case 'etcd-remove':
+      return `${act.kind}:${act.member}`;
     default:
       return act satisfies never;
   }

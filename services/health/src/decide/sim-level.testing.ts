@@ -197,6 +197,9 @@ export class SimLevel {
       case 'birth':
       case 'purge':
       case 'resign':
+      case 'etcd-add':
+      case 'etcd-promote':
+      case 'etcd-remove':
         throw new Error(`nothing here calls for ${act.kind}`);
       default:
         act satisfies never;

@@ -29,12 +29,22 @@ export const adoptStrays = (world: World): World => {
     for (const status of [...observation.statuses.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       // What has its tombstone already, or just gets it, is no stray.
       const ends = status.state === 'stopped' || status.state === 'stopping';
-      if (ends || next.instances.has(status.id)) continue;
-      next = adoptOne(next, site, status);
+      const record = next.instances.get(status.id);
+      if (record !== undefined) next = rename(next, site, record);
+      else if (!ends) next = adoptOne(next, site, status);
     }
   }
   return next;
 };
+
+/**
+ * The same host under the name the composition gives it: what was born before any site was known has a name of its own,
+ * and nobody would ask for it there.
+ */
+const rename = (world: World, site: SiteId, record: InstanceRecord): World =>
+  record.site === site || world.input.sites.has(record.site) || !world.input.sites.has(site)
+    ? world
+    : putInstances(world, [{ ...record, site }]);
 
 const MANAGEMENT: ReadonlySet<string> = new Set(Object.values(MANAGEMENT_COMPONENTS));
 

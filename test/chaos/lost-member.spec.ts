@@ -1,0 +1,110 @@
+/** A level over three hosts with three etcd members: one host is lost for good. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EtcdCluster } from '@mitosis/coordination';
+import { freePort } from '@mitosis/coordination/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FurtherHost } from '../level/further-host.js';
+import { Host } from '../level/host.js';
+import { startLoad } from '../level/load.js';
+import { until } from '../level/until.js';
+
+/** Two moves of members, each an election or two; or the silence after which a host counts as lost, and a join. */
+const CHANGE_MS = 120_000;
+
+describe('a level over three hosts', () => {
+  const folder = mkdtempSync('/tmp/m-lost-');
+  const further: FurtherHost[] = [];
+  let first: Host;
+  let port = 0;
+
+  const members = async () => {
+    const { graph } = await first.level('lost');
+    return graph.instances.filter((one) => one.component === 'mitosis-etcd');
+  };
+  const ready = async (hosts: readonly string[]) => {
+    const seen = await members();
+    if (seen.length !== 3 || seen.some((one) => one.phase !== 'ready')) return undefined;
+    const places = seen.map((one) => one.host).sort();
+    return JSON.stringify(places) === JSON.stringify(hosts) ? seen : undefined;
+  };
+  const told = async (): Promise<Error> =>
+    new Error((await members()).map((one) => `${one.id} ${one.host} ${one.phase} ${one.reason}`).join('\n'));
+  const settled = (what: string, hosts: readonly string[]) =>
+    until(what, async () => (await ready(hosts)) ?? Promise.reject(await told()), CHANGE_MS, 500);
+
+  beforeAll(async () => {
+    const [agentPort, b, c] = [await freePort(), await freePort(), await freePort()];
+    port = await freePort();
+    first = new Host({ MITOSIS_HOST: '127.0.1.1', MITOSIS_AGENT_LISTEN: `127.0.1.1:${agentPort}` });
+    further.push(
+      new FurtherHost('127.0.1.2', `127.0.1.2:${b}`),
+      new FurtherHost('127.0.1.3', `127.0.1.3:${c}`),
+    );
+    await Promise.all(further.map((host) => host.answers()));
+    writeFileSync(
+      join(folder, 'hello.mjs'),
+      `import http from 'node:http';
+const server = http.createServer((request, response) => response.end('hello'));
+server.listen(Number(process.env.PORT), process.env.HOST);
+process.on('SIGTERM', () => server.close(() => process.exit(0)));
+`,
+    );
+    writeFileSync(
+      join(folder, 'compose.yaml'),
+      `name: lost
+x-mitosis:
+  management: { managers: 2, routers: 1, etcd: 3 }
+  sites:
+    - { name: a, agent: "127.0.1.1:${agentPort}", cpus: 4, memory: 2g }
+    - { name: b, agent: "127.0.1.2:${b}", cpus: 4, memory: 2g }
+    - { name: c, agent: "127.0.1.3:${c}", cpus: 4, memory: 2g }
+services:
+  hello:
+    command: ["node", "hello.mjs"]
+    ports: ["127.0.0.1:${port}:80"]
+    deploy: { replicas: 2 }
+`,
+    );
+    const up = await first.mitosis('up', join(folder, 'compose.yaml'));
+    expect(up.code, up.stderr + up.stdout).toBe(0);
+  }, 120_000);
+
+  afterAll(async () => {
+    await first.dispose();
+    await Promise.all(further.map((host) => host.lose()));
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('has a member on each of them', async () => {
+    await settled('a member on each host', ['127.0.1.1', '127.0.1.2', '127.0.1.3']);
+  }, 150_000);
+
+  it('has three members again after one of them is lost with its data, and decides all the while', async () => {
+    const before = await members();
+    await further[1]?.lose();
+    const lost = before.find((one) => one.host === '127.0.1.3');
+    const load = startLoad(`http://127.0.0.1:${port}/`, 30);
+    const after = await until(
+      'three members on two hosts',
+      async () => {
+        const live = (await members()).filter((one) => one.phase === 'ready');
+        if (live.length === 3 && live.every((one) => one.id !== lost?.id)) return live;
+        throw await told();
+      },
+      CHANGE_MS,
+      500,
+    );
+    const clients = after.map((one) => `http://${one.host}:${one.ports['client'] ?? 0}`).sort();
+    const cluster = new EtcdCluster(clients);
+    const said = await cluster.list();
+    cluster.close();
+    expect(said.map((one) => one.clientUrl).sort()).toEqual(clients);
+    expect(said.some((one) => one.learner)).toBe(false);
+    // Replicas follow: with the two members of the first host's start gone, decisions go on.
+    const killed = await first.mitosis('kill', 'lost', 'hello');
+    expect([0, 2]).toContain(killed.code);
+    const counts = await load.stop();
+    expect(counts.failures).toEqual([]);
+  }, 180_000);
+});
