@@ -20,6 +20,8 @@ export interface AgentConfig {
   /** The Docker engine of this host; undefined: as recorded, else the usual socket. */
   readonly docker: DockerSettings | undefined;
   readonly snapshotIntervalMs: number;
+  /** From one look at the databases of etcd to the next. */
+  readonly upkeepIntervalMs: number;
   readonly logLevel: string;
 }
 
@@ -48,6 +50,7 @@ export const readAgentConfig = (env: Environment): AgentConfig =>
     certificateTtlMs: readWhole(env, 'MITOSIS_CERTIFICATE_TTL_MS', 86_400_000),
     docker: readDocker(env),
     snapshotIntervalMs: readWhole(env, 'MITOSIS_SNAPSHOT_INTERVAL_MS', 300_000),
+    upkeepIntervalMs: readWhole(env, 'MITOSIS_UPKEEP_INTERVAL_MS', 60_000),
     logLevel: env['MITOSIS_LOG'] || 'info',
   });
 

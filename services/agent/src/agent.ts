@@ -32,6 +32,7 @@ import type { Instance } from './instances/instance.js';
 import { PortBook } from './instances/port-book.js';
 import { birthLevel, completeBirth, ROOT_EPOCH } from './levels/birth.js';
 import { EtcdCare } from './levels/etcd-care.js';
+import { EtcdUpkeep } from './levels/etcd-upkeep.js';
 import type { HostServices } from './levels/host-services.js';
 import { assertName, Level, levelDirectory, newLevelState } from './levels/level.js';
 import { purgeLevels } from './levels/purge.js';
@@ -228,6 +229,8 @@ export class Agent {
     every(Math.min(RENEW_EVERY_MS, this.config.certificateTtlMs / 10), () => this.renewCertificates());
     once(FIRST_SNAPSHOT_MS, () => this.snapshots());
     every(this.config.snapshotIntervalMs, () => this.snapshots());
+    const upkeep = new EtcdUpkeep(this.services);
+    every(this.config.upkeepIntervalMs, () => upkeep.tidy(this.levels.values()));
   }
 
   /** Processes with this host's mark that no record names: of half-done starts and of stopped ids. */

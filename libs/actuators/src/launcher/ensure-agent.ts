@@ -115,6 +115,7 @@ const writeLaunchScript = (paths: HostPaths, options: EnsureAgentOptions): void 
     DOCKER_TLS_VERIFY: from['DOCKER_TLS_VERIFY'],
     MITOSIS_DOCKER_POOL: from['MITOSIS_DOCKER_POOL'],
     MITOSIS_SNAPSHOT_INTERVAL_MS: from['MITOSIS_SNAPSHOT_INTERVAL_MS'],
+    MITOSIS_UPKEEP_INTERVAL_MS: from['MITOSIS_UPKEEP_INTERVAL_MS'],
   };
   const env = Object.entries(told).flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [`export ${name}=${quote(value)}`],

@@ -76,3 +76,63 @@ export const restoreSnapshot = async (
     options(home),
   );
 };
+
+/** One member, and how it is asked. */
+export interface EtcdAsk {
+  readonly etcdctl: string;
+  /** As `endpointFlags` made them. */
+  readonly endpoint: readonly string[];
+  readonly home: string;
+}
+
+export interface EtcdStatus {
+  readonly sizeBytes: number;
+  readonly inUseBytes: number;
+  readonly revision: number;
+  /** The NOSPACE alarm is on, at whichever member. */
+  readonly full: boolean;
+}
+
+const ask = async ({ etcdctl, endpoint, home }: EtcdAsk, ...args: readonly string[]): Promise<string> =>
+  (await run(etcdctl, [...endpoint, ...args], options(home))).stdout;
+
+export const readStatus = async (one: EtcdAsk): Promise<EtcdStatus> => {
+  const [status] = JSON.parse(await ask(one, 'endpoint', 'status', '--write-out=json')) as readonly {
+    readonly Status: {
+      readonly dbSize: number;
+      readonly dbSizeInUse?: number;
+      readonly header: { readonly revision: number };
+    };
+  }[];
+  if (status === undefined) throw new Error('etcd told nothing of itself');
+  const { dbSize, dbSizeInUse, header } = status.Status;
+  const alarms = await ask(one, 'alarm', 'list');
+  return {
+    sizeBytes: dbSize,
+    inUseBytes: dbSizeInUse ?? dbSize,
+    revision: header.revision,
+    full: alarms.includes('alarm:NOSPACE'),
+  };
+};
+
+/** Everything before `revision` is forgotten; nothing happens when it was already. */
+export const compactHistory = async (one: EtcdAsk, revision: number): Promise<void> => {
+  try {
+    await ask(one, 'compact', '--physical', String(revision));
+  } catch (error) {
+    if (!String(error).includes('has been compacted')) throw error;
+  }
+};
+
+export const defragment = async (one: EtcdAsk): Promise<void> => {
+  await ask(one, 'defrag');
+};
+
+/** etcdctl ends all alarms there are: nothing is done while there is another one. */
+export const endNoSpaceAlarm = async (one: EtcdAsk): Promise<void> => {
+  const others = (await ask(one, 'alarm', 'list'))
+    .split('\n')
+    .filter((line) => /alarm:(?!NOSPACE)/u.test(line));
+  if (others.length > 0) throw new Error(`etcd has another alarm: ${others.join(', ')}`);
+  await ask(one, 'alarm', 'disarm');
+};

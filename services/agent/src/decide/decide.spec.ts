@@ -3,6 +3,7 @@ import { compareEpochs, ZERO_EPOCH, type Epoch } from '@mitosis/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideEtcdRecovery, type EtcdMember } from './etcd-recovery.js';
+import { decideEtcdUpkeep, hasRoom } from './etcd-upkeep.js';
 import { judgeAct } from './fence.js';
 import { isSafeName, isWithin } from './names.js';
 import { PORT_REST_MS, portCandidates, restPorts } from './ports.js';
@@ -237,6 +238,23 @@ describe(keptTombstones, () => {
     expect(keptTombstones(all, { incarnation: 1, revision: 5 }, 1).map(({ id }) => id)).toEqual(['b', 'd']);
     expect(keptTombstones(all, { incarnation: 1, revision: 1 }, 1)).toEqual(all);
     expect(keptTombstones(all, { incarnation: 9, revision: 0 }, 10)).toEqual(all);
+  });
+});
+
+describe(decideEtcdUpkeep, () => {
+  const MB = 1_000_000;
+  const space = { sizeBytes: 60 * MB, inUseBytes: 10 * MB, quotaBytes: 100 * MB, full: false };
+
+  it('gives space back long before the quota, but only where much of it is free', () => {
+    expect(decideEtcdUpkeep(space).kind).toBe('defragment');
+    expect(decideEtcdUpkeep({ ...space, inUseBytes: 40 * MB }).kind).toBe('nothing');
+    expect(decideEtcdUpkeep({ ...space, sizeBytes: 40 * MB }).kind).toBe('nothing');
+  });
+
+  it('makes room in a store that ran full, and lets the alarm end only when there is some', () => {
+    expect(decideEtcdUpkeep({ ...space, inUseBytes: 60 * MB, full: true }).kind).toBe('relieve');
+    expect(hasRoom({ sizeBytes: 20 * MB, quotaBytes: 100 * MB })).toBe(true);
+    expect(hasRoom({ sizeBytes: 99 * MB, quotaBytes: 100 * MB })).toBe(false);
   });
 });
 

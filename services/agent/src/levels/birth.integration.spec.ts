@@ -23,7 +23,7 @@ describe('birth', () => {
   let release: Release;
   let manager: string;
   beforeEach(async () => {
-    host = new AgentUnderTest({ MITOSIS_SNAPSHOT_INTERVAL_MS: '1000' });
+    host = new AgentUnderTest({ MITOSIS_SNAPSHOT_INTERVAL_MS: '1000', MITOSIS_UPKEEP_INTERVAL_MS: '500' });
     manager = join(host.home, 'manager.cjs');
     writeFileSync(
       manager,
@@ -138,6 +138,34 @@ describe('birth', () => {
       30_000,
     );
     expect(readdirSync(join(host.home, 'levels/shop/instances', member.id, 'aside'))).toHaveLength(1);
+  });
+
+  it('makes room in a store whose history has used up its space', async () => {
+    const { etcd, ...rest } = request('a');
+    const small = etcd.map((spec) => ({
+      ...spec,
+      command: spec.command.map((word) =>
+        word.startsWith('--quota-backend-bytes=') ? `--quota-backend-bytes=${16 * 1024 * 1024}` : word,
+      ),
+    }));
+    const born = await host.birth({ ...rest, etcd: small });
+    const member = await healthy(born.etcd[0]!.id);
+    etcdctl(member, 'put', 'kept', 'yes');
+    // Every value replaces the one before: all of it but the last is history.
+    const put = async (): Promise<boolean> => {
+      const body = JSON.stringify({ key: btoa('filler'), value: btoa('x'.repeat(1_000_000)) });
+      const answer = await fetch(`http://127.0.0.1:${member.ports['client']}/v3/kv/put`, {
+        method: 'POST',
+        body,
+      });
+      return answer.ok;
+    };
+    let writes = 0;
+    while (await put()) if ((writes += 1) > 100) throw new Error('it never ran full');
+    await until('it takes writes again', put, 30_000);
+    expect(etcdctl(member, 'alarm', 'list').trim()).toBe('');
+    expect(etcdctl(member, 'get', 'kept', '--print-value-only').trim()).toBe('yes');
+    await healthy(member.id);
   });
 
   it('starts empty under a newer incarnation when there is no snapshot', async () => {
