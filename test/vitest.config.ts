@@ -29,7 +29,7 @@ export default defineConfig({
           root,
           include: [
             '{libs,services}/*/src/**/*.integration.spec.ts',
-            'test/{integration,chaos,docker}/**/*.spec.ts',
+            'test/{integration,chaos,docker,security,upgrade}/**/*.spec.ts',
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,

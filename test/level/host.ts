@@ -31,7 +31,11 @@ export class Host {
   private readonly agentClient: agent.AgentClient;
   private readonly clients = new Map<string, { close(): void }>();
 
-  constructor(readonly env: Readonly<Record<string, string>> = {}) {
+  /** `cli`: the command of another build. */
+  constructor(
+    readonly env: Readonly<Record<string, string>> = {},
+    public cli = CLI,
+  ) {
     this.home = mkdtempSync('/tmp/m-');
     this.agentClient = new agent.AgentClient(
       `unix:${join(this.home, 'agent.sock')}`,
@@ -43,7 +47,7 @@ export class Host {
   mitosis(...args: readonly string[]): Promise<CommandResult> {
     return new Promise((done) => {
       const start = performance.now();
-      const child = spawn(process.execPath, [CLI, ...args], {
+      const child = spawn(process.execPath, [this.cli, ...args], {
         cwd: REPOSITORY,
         env: { ...process.env, ...this.env, MITOSIS_HOME: this.home, NO_COLOR: '1' },
         stdio: ['ignore', 'pipe', 'pipe'],

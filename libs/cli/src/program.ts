@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { registerApply } from './commands/apply.command.js';
 import { registerCertificates } from './commands/certificates.command.js';
+import { registerCheckHistory } from './commands/check-history.command.js';
 import { registerControl } from './commands/control.command.js';
 import { registerDecisions } from './commands/decisions.command.js';
 import { registerDiff } from './commands/diff.command.js';
@@ -34,6 +35,7 @@ const COMMANDS = [
   registerSites,
   registerSnapshot,
   registerCertificates,
+  registerCheckHistory,
   registerDown,
 ];
 

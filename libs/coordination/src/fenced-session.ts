@@ -7,6 +7,8 @@ import type { common, Epoch, FunctionName, LevelId, ReplicaId } from '@mitosis/c
 import { prunable } from './decide/decision-log.js';
 import type { HeldLease } from './held-lease.js';
 import type { CommitResult, LeaderSession, SessionChange } from './session.js';
+import { NO_OBSERVER } from './session-observer.js';
+import type { CommitOutcome, SessionObserver } from './session-observer.js';
 import type { Compare, Store, TxnResult, WriteOp } from './store.js';
 
 export interface FencedSessionOptions {
@@ -17,6 +19,7 @@ export interface FencedSessionOptions {
   readonly epoch: Epoch;
   readonly lease: HeldLease;
   readonly onResign: () => Promise<void>;
+  readonly observer?: SessionObserver | undefined;
 }
 
 /** How long a commit with an unknown outcome waits for the views to show what became of it. */
@@ -32,6 +35,10 @@ export class FencedSession implements LeaderSession {
   #listing = false;
   readonly #fence: readonly Compare[];
   readonly #key: string;
+  readonly #observer: SessionObserver;
+  #commits = 0;
+  /** Resolves when the beginning is on record. */
+  readonly noted: Promise<void>;
 
   constructor(private readonly options: FencedSessionOptions) {
     this.fn = options.fn;
@@ -42,7 +49,10 @@ export class FencedSession implements LeaderSession {
       { key: this.#key, createRevision: options.epoch.revision },
       { key: KEYS.level, modRevision: options.lease.levelRevision },
     ];
-    const { signal } = options.lease;
+    const { lease, observer = NO_OBSERVER } = options;
+    this.#observer = observer;
+    this.noted = observer.began(options, lease.ttlMs, lease.remainingMs());
+    const { signal } = lease;
     signal.addEventListener('abort', () => this.end(signal.reason), { once: true, signal: this.signal });
     if (signal.aborted) this.end(signal.reason);
   }
@@ -56,7 +66,9 @@ export class FencedSession implements LeaderSession {
   }
 
   end(reason: unknown): void {
-    if (!this.#abort.signal.aborted) this.#abort.abort(reason);
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort(reason);
+    this.#observer.ended(this.options, reason instanceof Error ? reason.message : String(reason));
   }
 
   async commit(change: SessionChange): Promise<CommitResult> {
@@ -69,7 +81,9 @@ export class FencedSession implements LeaderSession {
     }));
     const pruned = added.length === 0 ? [] : prunable(this.#decisions ?? [], added.length);
     const removals = pruned.map((key): WriteOp => ({ kind: 'delete', key }));
-    const result = await this.#write(compares, [...(change.writes ?? []), ...added, ...removals]);
+    const result = await this.#noted(change, () =>
+      this.#write(compares, [...(change.writes ?? []), ...added, ...removals]),
+    );
     if (!result.succeeded) return this.#refused(result);
     // After the first commit, which somebody may wait for, and not before it.
     if (!this.#listing) void this.#listDecisions();
@@ -81,7 +95,8 @@ export class FencedSession implements LeaderSession {
 
   actHeader(decision: string): common.ActHeader {
     this.#assertLive();
-    const { level, epoch, fn, replica } = this.options;
+    const { level, epoch, fn, replica, lease } = this.options;
+    this.#observer.madeHeader(this.options, decision, lease.remainingMs());
     return { level, epoch, function: fn, replica, decision };
   }
 
@@ -92,6 +107,24 @@ export class FencedSession implements LeaderSession {
   #assertLive(): void {
     if (this.isLive()) return;
     throw new FencedError(`the leadership of ${this.fn} is over`, { cause: this.signal.reason });
+  }
+
+  /** Its intent is on record before anyone knows that it is done, so that no act can come of an unrecorded commit. */
+  async #noted(change: SessionChange, write: () => Promise<TxnResult>): Promise<TxnResult> {
+    const n = (this.#commits += 1);
+    const tell = (outcome: CommitOutcome, revision: number): void => {
+      this.#observer.committed(this.options, n, outcome, revision);
+    };
+    const noted = this.#observer.committing(this.options, n, change, this.options.lease.remainingMs());
+    try {
+      const [result] = await Promise.all([write(), noted]);
+      const refusal = this.#isFenced(result) ? 'fenced' : 'conflict';
+      tell(result.succeeded ? 'committed' : refusal, result.revision);
+      return result;
+    } catch (error) {
+      tell('unknown', 0);
+      throw error;
+    }
   }
 
   async #write(compares: readonly Compare[], writes: readonly WriteOp[]): Promise<TxnResult> {
@@ -113,13 +146,18 @@ export class FencedSession implements LeaderSession {
     void this.#listDecisions();
   }
 
+  #isFenced(result: TxnResult): boolean {
+    const holdsKey = result.current.get(this.#key)?.createRevision === this.epoch.revision;
+    return !holdsKey || !this.#levelHolds(result);
+  }
+
+  #levelHolds(result: TxnResult): boolean {
+    return (result.current.get(KEYS.level)?.modRevision ?? 0) === this.options.lease.levelRevision;
+  }
+
   #refused(result: TxnResult): CommitResult {
-    const key = result.current.get(this.#key);
-    const level = result.current.get(KEYS.level);
-    const levelHolds = (level?.modRevision ?? 0) === this.options.lease.levelRevision;
-    if (key?.createRevision === this.epoch.revision && levelHolds) {
-      return { kind: 'conflict', revision: result.revision };
-    }
+    if (!this.#isFenced(result)) return { kind: 'conflict', revision: result.revision };
+    const levelHolds = this.#levelHolds(result);
     const reason = levelHolds ? 'the candidate key is gone' : 'the level has another incarnation';
     this.end(new Error(reason));
     if (!levelHolds) this.options.lease.end(reason);

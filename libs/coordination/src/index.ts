@@ -8,6 +8,7 @@ export * from './level-membership.js';
 export * from './memory-etcd.js';
 export * from './memory-link.js';
 export * from './process-probe.js';
+export * from './session-observer.js';
 export * from './session.js';
 export * from './store.js';
 export * from './virtual-clock.js';

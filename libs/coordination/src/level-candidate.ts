@@ -12,6 +12,7 @@ import type { SeenCandidate } from './decide/leader-choice.js';
 import { FencedSession } from './fenced-session.js';
 import type { HeldLease } from './held-lease.js';
 import type { Candidate, LeaderInfo, LeaderSession } from './session.js';
+import type { SessionObserver } from './session-observer.js';
 import type { Store, View } from './store.js';
 
 export interface CandidateContext {
@@ -26,6 +27,7 @@ export interface CandidateContext {
   /** The lease may be gone. */
   readonly onDoubt: () => void;
   readonly onTrouble: (error: unknown) => void;
+  readonly observer?: SessionObserver | undefined;
 }
 
 const RETRY_MIN_MS = 50;
@@ -143,7 +145,7 @@ export class LevelCandidate implements Candidate {
     const lease = this.#lease;
     // One session per epoch: one that has ended is over for good.
     if (this.#session?.epoch.revision === this.#revision || lease?.isLive() !== true) return;
-    const { store, level, incarnation, replica } = this.context;
+    const { store, level, incarnation, replica, observer } = this.context;
     const session = new FencedSession({
       store,
       level,
@@ -152,6 +154,7 @@ export class LevelCandidate implements Candidate {
       lease,
       epoch: { incarnation, revision: this.#revision },
       onResign: () => this.resign(),
+      observer,
     });
     this.#session = session;
     void this.#announce(session, this.context.election.revision);
@@ -164,7 +167,7 @@ export class LevelCandidate implements Candidate {
   async #announce(session: FencedSession, revision: number): Promise<void> {
     while (session.isLive()) {
       try {
-        await this.context.store.catchUp({ signal: session.signal, revision });
+        await Promise.all([this.context.store.catchUp({ signal: session.signal, revision }), session.noted]);
         break;
       } catch (error) {
         if (!session.isLive()) return;

@@ -15,6 +15,7 @@ import { TcpProcessProbe } from './process-probe.js';
 import type { ProcessProbe } from './process-probe.js';
 import { PublishedKeys } from './published-keys.js';
 import type { Candidate, Membership } from './session.js';
+import type { SessionObserver } from './session-observer.js';
 import type { CallOptions, Store, View, WriteOp } from './store.js';
 import { Waiters } from './waiters.js';
 
@@ -38,6 +39,8 @@ export interface JoinLevelOptions {
   readonly probe?: ProcessProbe;
   /** Told of what went wrong and is being retried; for the log. */
   readonly onTrouble?: (error: unknown) => void;
+  /** Told who led what when, for the record. */
+  readonly observer?: SessionObserver;
 }
 
 /** Starts at once and waits for nothing: the lease comes when the store answers. */
@@ -114,6 +117,7 @@ export class LevelMembership implements Membership {
       election: this.#election,
       onDoubt: () => this.#keeper.check(),
       onTrouble: (error) => onTrouble?.(error),
+      observer: this.#options.observer,
     });
     this.#candidates.set(fn, candidate);
     this.#evaluate();

@@ -21,6 +21,7 @@ import {
   type agent,
   type Epoch,
 } from '@mitosis/contracts';
+import { historyDirectory, Journal } from '@mitosis/history';
 import { DEFAULT_DOCKER, readPortRange, type AgentConfig } from './agent.config.js';
 import type { Log } from './adapters/log.js';
 import { certifiedRole } from './decide/secure-command.js';
@@ -128,6 +129,7 @@ export class Agent {
       ports,
       listeners,
       log,
+      history: new Journal({ directory: historyDirectory(paths.home), party: 'agent', name: 'agent', nowMs }),
       nowMs,
       restPorts: async (numbers: readonly number[], owner: string) => {
         if (numbers.length > 0) await hostState.update({ resting: ports.release(numbers, owner) });
@@ -325,7 +327,7 @@ export class Agent {
     if (request.parent !== '') {
       if (request.act?.level !== request.parent)
         throw new MitosisError('invalid_input', `a birth of ${request.level} is an act of ${request.parent}`);
-      epoch = await (await this.level(request.parent, request.act.epoch)).admit(request.act);
+      epoch = await (await this.level(request.parent, request.act.epoch)).admit(request.act, 'birth');
     }
     const level = await this.level(request.level, undefined);
     return level.exclusively(async () => {
@@ -353,6 +355,7 @@ export class Agent {
     const doomed = [...this.levels.values()].filter((level) => isWithin(name, level.name));
     const stopped = await purgeLevels(doomed, this.services, what, async (level) => {
       const { incarnation, highest } = level.state;
+      this.services.history.record({ k: 'purge', level: level.name });
       const memory = { level: level.name, incarnation, highest, atMs: this.services.nowMs() };
       const others = this.hostState.value.purged.filter((one) => one.level !== level.name);
       await this.hostState.update({ purged: [...others, memory].slice(-PURGED_KEPT) });

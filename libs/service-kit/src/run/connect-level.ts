@@ -9,6 +9,7 @@ import { EtcdCluster, EtcdStore, joinLevel } from '@mitosis/coordination';
 import { etcdCredentials, type TlsIdentity } from '@mitosis/identity';
 import type { ServiceConfig } from '../config.js';
 import type { Logger } from '../logger.js';
+import { observeSessions } from './session-history.js';
 import type { LevelConnection } from './start-service.js';
 
 /** One line for each kind of trouble in this time: an etcd that is away is told once, not ten times a second. */
@@ -46,6 +47,8 @@ export const connectLevel = (
         address,
         member,
         onTrouble: quietly(log),
+        // Started by hand it has no host whose history this would be.
+        ...(config.release === null ? {} : { observer: observeSessions(config) }),
       }),
   };
 };

@@ -3,7 +3,7 @@
  * the agent starts, of the agent itself and of the person at its command line. Renewed at half their life, with the same
  * key. Must never hand a key to anything but a file that only this host's user can read.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +35,8 @@ export const rootOf = (level: string): string => level.split('.')[0] ?? level;
 export const tlsDirectory = (dir: string): string => join(dir, 'tls');
 
 export class HostIdentity {
+  /** Called when a root level has got certificates here. */
+  onGuarded: (root: string) => void = () => undefined;
   private readonly authorities = new Map<string, Promise<Authority>>();
 
   constructor(private readonly options: HostIdentityOptions) {}
@@ -67,6 +69,22 @@ export class HostIdentity {
 
   private async ensureHostLeaves(root: string): Promise<void> {
     for (const held of this.hostLeaves(root)) await this.ensure(held);
+    this.onGuarded(root);
+  }
+
+  /** Root levels with certificates on this host. */
+  roots(): readonly string[] {
+    const directory = join(this.options.paths.home, 'tls');
+    return existsSync(directory)
+      ? readdirSync(directory)
+          .filter((root) => this.isGuarded(root))
+          .sort()
+      : [];
+  }
+
+  /** Whether the agent's own TCP address needs certificates. */
+  guards(host: string): boolean {
+    return this.options.wanted || !isLoopback(host);
   }
 
   private hostLeaves(root: string): readonly Held[] {

@@ -101,7 +101,7 @@ const setAside = async (level: Level, host: HostServices): Promise<void> => {
     { level: level.name, incarnation: level.state.incarnation },
     'management gives way to a newer incarnation',
   );
-  for (const { id } of level.management) await level.tombstones.add(id, level.state.highest);
+  for (const { id } of level.management) await level.entomb(id, level.state.highest);
   await Promise.all(level.management.map((instance) => level.finishStop(instance, 0)));
   await level.saved.update({ birth: null });
 };

@@ -1,5 +1,6 @@
 /** What a level needs of its host. */
 import type { HostPaths } from '@mitosis/actuators';
+import type { HistoryEntry } from '@mitosis/history';
 import type { Drivers } from '../drivers.js';
 import type { Log } from '../adapters/log.js';
 import type { HostIdentity } from '../identity/host-identity.js';
@@ -18,6 +19,8 @@ export interface HostServices {
   readonly listeners: ListenerTable;
   readonly identity: HostIdentity;
   readonly log: Log;
+  /** What was asked of this host and what it answered, in order. */
+  readonly history: { record(entry: HistoryEntry): void };
   readonly nowMs: () => number;
   /** On disk when it resolves. */
   readonly restPorts: (ports: readonly number[], owner: string) => Promise<void>;

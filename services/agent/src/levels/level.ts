@@ -72,10 +72,14 @@ export class Level {
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
   }
 
-  /** Throws MitosisError `fenced` or `invalid_input`; a newer epoch is on disk when it resolves. */
-  async admit(act: common.ActHeader | undefined): Promise<Epoch> {
+  /**
+   * Throws MitosisError `fenced` or `invalid_input`; a newer epoch is on disk when it resolves. `verb` and `id` are for
+   * the record.
+   */
+  async admit(act: common.ActHeader | undefined, verb: string, id = ''): Promise<Epoch> {
     if (this.state.purging) throw new MitosisError('fenced', `level ${this.name} is being removed`);
     const verdict = judgeAct(this.state.highest, act);
+    this.note(act, verb, id, verdict.kind === 'accepted' ? undefined : verdict.reason);
     switch (verdict.kind) {
       case 'invalid':
         throw new MitosisError('invalid_input', verdict.reason);
@@ -90,6 +94,21 @@ export class Level {
       default:
         return verdict satisfies never;
     }
+  }
+
+  private note(act: common.ActHeader | undefined, verb: string, id: string, refusal?: string): void {
+    this.host.history.record({
+      k: 'act',
+      verb,
+      id,
+      level: this.name,
+      fn: act?.function ?? '',
+      replica: act?.replica ?? '',
+      epoch: act?.epoch ?? ZERO_EPOCH,
+      decision: act?.decision ?? '',
+      verdict: refusal === undefined ? 'accepted' : 'refused',
+      reason: refusal ?? '',
+    });
   }
 
   /** One after the other: births, listeners, recoveries. */
@@ -111,10 +130,13 @@ export class Level {
   }
 
   async start(request: agent.StartRequest): Promise<agent.InstanceStatus> {
-    const epoch = await this.admit(request.act);
     const { spec } = request;
+    const epoch = await this.admit(request.act, 'start', spec?.id);
     assertSpec(spec);
-    const instance = await this.create({ spec, epoch });
+    const instance = await this.create({ spec, epoch }).catch((error: unknown) => {
+      this.note(request.act, 'start', spec.id, error instanceof Error ? error.message : String(error));
+      throw error;
+    });
     if (instance.mistake !== undefined) throw instance.mistake;
     return instance.status();
   }
@@ -159,6 +181,7 @@ export class Level {
         throw new MitosisError('fenced', `${spec.id} was stopped while it was started`);
       }
       await instance.begin();
+      this.host.history.record({ k: 'created', level: this.name, id: spec.id });
       return instance;
     } finally {
       allotted?.settle();
@@ -198,13 +221,20 @@ export class Level {
   }
 
   async stop(request: agent.StopRequest): Promise<agent.InstanceStatus> {
-    const epoch = await this.admit(request.act);
+    const epoch = await this.admit(request.act, 'stop', request.id);
     assertName(request.id, 'instance');
-    await this.tombstones.add(request.id, epoch);
+    await this.entomb(request.id, epoch);
     await this.creating.get(request.id)?.catch(() => undefined);
     const instance = this.instances.get(request.id);
     if (instance === undefined) return this.absentStatus(request.id, epoch);
     return this.finishStop(instance, request.graceMs);
+  }
+
+  /** On disk when it resolves. */
+  async entomb(id: string, epoch: Epoch): Promise<void> {
+    if (this.tombstones.has(id)) return this.tombstones.add(id, epoch);
+    await this.tombstones.add(id, epoch);
+    this.host.history.record({ k: 'tombstone', level: this.name, id });
   }
 
   /** The tombstone is on disk. */
@@ -284,7 +314,7 @@ export class Level {
 
   ensureListeners(request: agent.ListenersRequest): Promise<agent.Listener[]> {
     return this.exclusively(async () => {
-      await this.admit(request.act);
+      await this.admit(request.act, 'listen');
       for (const { name } of request.listeners) assertListenerName(name);
       const { placed, failed } = await placeListeners(this.name, request.listeners, this.host.drivers.docker);
       const held = await this.host.listeners.ensure(this.name, placed, (listeners) =>
@@ -296,7 +326,7 @@ export class Level {
 
   releaseListeners(request: agent.ListenersRequest): Promise<void> {
     return this.exclusively(async () => {
-      await this.admit(request.act);
+      await this.admit(request.act, 'release');
       await this.letGoOf(request.listeners.map(({ name }) => name));
     });
   }

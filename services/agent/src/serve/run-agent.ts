@@ -8,6 +8,8 @@ import { agentHandlers } from '../agent.controller.js';
 import { Agent } from '../agent.js';
 import type { AgentConfig } from '../agent.config.js';
 import type { Log } from '../adapters/log.js';
+import type { HostIdentity } from '../identity/host-identity.js';
+import { openGuardedPort, type GuardedPortOptions } from './guarded-port.js';
 import { StatsFeed } from './stats-feed.js';
 
 /** Whoever looks whether an agent runs holds the lock for a moment. */
@@ -65,7 +67,12 @@ export const runAgent = async ({
   server.addService(api.AgentService, agentHandlers({ agent, stats, version, resources, end }));
   // Ours by the lock: whoever bound it before is dead.
   rmSync(paths.socket, { force: true });
-  for (const address of addresses(paths.address, agent.listen)) await bind(server, address);
+  const { identity } = agent.services;
+  for (const address of addresses(paths.address, agent.listen)) {
+    const { host, port } = hostAndPort(address);
+    if (address.startsWith('unix:') || !identity.guards(host)) await bind(server, address);
+    else openWhenGuarded({ server, host, port, log }, identity);
+  }
   chmodSync(paths.socket, 0o600);
   log.info({ home: paths.home, host: agent.services.host, pid: process.pid, version }, 'serving');
   return { agent, ended, end };
@@ -86,6 +93,34 @@ const addresses = (own: string, listen: string): readonly string[] => [
     .map((address) => address.trim())
     .filter((address) => address !== '' && address !== own),
 ];
+
+const hostAndPort = (address: string): { readonly host: string; readonly port: number } => {
+  if (address.startsWith('unix:')) return { host: address, port: 0 };
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon).replace(/^\[|\]$/gu, ''), port: Number(address.slice(colon + 1)) };
+};
+
+/** Now, or when the first root level with certificates is born or joined here. */
+const openWhenGuarded = (port: Omit<GuardedPortOptions, 'directory'>, identity: HostIdentity): void => {
+  const at = { host: port.host, port: port.port };
+  let opened = false;
+  const open = (root: string): void => {
+    if (opened) return;
+    opened = true;
+    openGuardedPort({ ...port, directory: identity.agentDirectory(root) }).then(
+      () => port.log.info({ ...at, root }, 'serving other hosts'),
+      (error: unknown) => {
+        opened = false;
+        port.log.error({ ...at, root, error: String(error) }, 'other hosts cannot be served');
+      },
+    );
+  };
+  const [first] = identity.roots();
+  if (first === undefined)
+    port.log.info(at, 'other hosts are served once a root level with certificates is here');
+  else open(first);
+  identity.onGuarded = open;
+};
 
 const bind = (server: Server, address: string): Promise<void> =>
   new Promise((resolve, reject) => {
