@@ -19,7 +19,9 @@ export default defineConfig({
           root,
           include: ['{libs,services}/*/src/**/*.spec.ts'],
           exclude: ['**/*.integration.spec.ts', '**/node_modules/**'],
-          testTimeout: 10_000,
+          // Against what hangs; how long a test takes is the machine's affair.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
