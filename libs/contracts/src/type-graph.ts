@@ -84,11 +84,17 @@ export interface RunSpec {
   /** Empty with driver docker: the image's own. */
   readonly command: readonly string[];
   readonly workingDir: string;
+  /** Values that begin with `sealed:v1:` are opened by the agent (libs/identity, seal.ts). */
   readonly env: Readonly<Record<string, string>>;
+  /** Names in `env` whose values are secrets: sealed before they leave the command line. */
+  readonly secretEnv?: readonly string[];
   readonly user: string;
   readonly stopSignal: string;
   readonly stopGraceMs: number;
-  /** Everything else Compose says about a container, normalised, for container drivers. */
+  /**
+   * Everything else Compose says about a container, normalised, for container drivers; of a process, its secrets. In force,
+   * a secret's definition is `{ sealed: 'sealed:v1:…' }`.
+   */
   readonly container: Readonly<Record<string, unknown>>;
 }
 

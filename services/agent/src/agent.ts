@@ -25,6 +25,7 @@ import { historyDirectory, Journal } from '@mitosis/history';
 import { DEFAULT_DOCKER, readPortRange, type AgentConfig } from './agent.config.js';
 import type { Log } from './adapters/log.js';
 import { certifiedRole } from './decide/secure-command.js';
+import { HostSecrets } from './identity/host-secrets.js';
 import { HostIdentity, tlsDirectory } from './identity/host-identity.js';
 import { isLoopback } from '@mitosis/identity';
 import { isWithin } from './decide/names.js';
@@ -122,6 +123,7 @@ export class Agent {
     });
     const services = {
       identity,
+      secrets: new HostSecrets(paths.home),
       paths,
       host,
       bootId: readBootId(),

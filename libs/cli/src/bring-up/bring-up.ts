@@ -11,6 +11,7 @@ import { withDescendants } from '../session/select-level.js';
 import { isOver, pause, type Bound } from '../session/wait.js';
 import { startAgent } from '../session/agent-start.js';
 import { birthRequest } from './birth-request.js';
+import { sealSecrets } from './seal-secrets.js';
 import { withRelease } from './with-release.js';
 import { levelsOf, readinessOf, type Readiness } from './readiness.js';
 
@@ -53,7 +54,8 @@ export const bringUp = async (
   const born = await host.rpc.unary('agent', host.agentAddress, 'birth', request, BIRTH_MS);
   events.milestone(born.adopted ? `${typeGraph.level} lives here already` : `${typeGraph.level} born`);
   const level = await host.level(typeGraph.level);
-  const applied = await level.apply(withRelease(typeGraph, release), ANY_GENERATION, bound);
+  const sealed = sealSecrets(typeGraph, { home: host.home, env: process.env });
+  const applied = await level.apply(withRelease(sealed, release), ANY_GENERATION, bound);
   events.milestone(`generation ${applied.generation} ${applied.changed ? 'in force' : 'was in force'}`);
   const { views, readiness } = await untilReady(host, typeGraph, bound, events);
   return {

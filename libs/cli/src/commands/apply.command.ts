@@ -1,5 +1,6 @@
 /** `mitosis apply`: puts changed composition files in force in a level that is up. The level carries the change out. */
 import type { Command } from 'commander';
+import { sealSecrets } from '../bring-up/seal-secrets.js';
 import { withRelease } from '../bring-up/with-release.js';
 import { loadFiles, takesComposition, tellWarnings, type CompositionOptions } from '../composition.js';
 import { withContext, type Context, type ExitCode } from '../command.js';
@@ -23,7 +24,7 @@ const apply = async (context: Context, args: readonly string[], options: ApplyOp
   const loaded = loadFiles(context, args, options);
   tellWarnings(context, loaded);
   const level = await context.host.level(loaded.typeGraph.level);
-  const wanted = withRelease(loaded.typeGraph, resolveRelease(context.env));
+  const wanted = withRelease(sealSecrets(loaded.typeGraph, context), resolveRelease(context.env));
   const reply = await level.apply(wanted, options.expect ?? ANY_GENERATION);
   context.output.result({ level: level.name, ...reply }, () =>
     reply.changed

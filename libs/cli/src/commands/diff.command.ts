@@ -1,6 +1,7 @@
 /** `mitosis diff`: what applying composition files would change; changes nothing. */
 import { diffTypeGraphs } from '@mitosis/model';
 import type { Command } from 'commander';
+import { sealSecrets } from '../bring-up/seal-secrets.js';
 import { withRelease } from '../bring-up/with-release.js';
 import { loadFiles, takesComposition, tellWarnings, type CompositionOptions } from '../composition.js';
 import { withContext, type Context, type ExitCode } from '../command.js';
@@ -22,7 +23,7 @@ const diff = async (
   tellWarnings(context, loaded);
   const level = await context.host.level(loaded.typeGraph.level);
   const { generation, typeGraph } = await level.spec();
-  const wanted = withRelease(loaded.typeGraph, resolveRelease(context.env));
+  const wanted = withRelease(sealSecrets(loaded.typeGraph, context), resolveRelease(context.env));
   const changes = diffTypeGraphs(typeGraph ?? null, wanted);
   context.output.result({ level: level.name, generation, changes }, () => renderChanges(changes));
   return 0;

@@ -69,6 +69,13 @@ const definitionsOf = (service: Service, { root }: Building): Record<string, Rec
   return definitions;
 };
 
+/** What a process has of it: its secrets, which the agent puts into files. */
+export const secretsOf = (service: Service, building: Building): Record<string, unknown> => {
+  const mounts = itemsOf(service.node, 'secrets').map(plain);
+  const { secrets } = definitionsOf(service, building);
+  return mounts.length === 0 ? {} : { secrets: mounts, definitions: { secrets: secrets ?? {} } };
+};
+
 const sources = (service: Service, kind: 'secrets' | 'configs'): readonly string[] =>
   itemsOf(service.node, kind).flatMap((item) => textOf(item, 'source') ?? []);
 

@@ -7,7 +7,7 @@ import { child, entriesOf, flagOf, itemsOf, type Node, plain, textOf } from '../
 import { durationMs } from '../values/duration.js';
 import { shellWords } from '../values/shell-words.js';
 import { type Building, complain, type Service } from './service.js';
-import { containerOf } from './container.js';
+import { containerOf, secretsOf } from './container.js';
 
 /** As Compose has it. */
 const STOP_GRACE_MS = 10_000;
@@ -31,8 +31,14 @@ export const runSpecOf = (service: Service, building: Building): RunSpec => {
     user: textOf(node, 'user') ?? '',
     stopSignal: signalOf(service, building),
     stopGraceMs: durationMs(textOf(node, 'stop_grace_period') ?? '') ?? STOP_GRACE_MS,
-    container: process ? {} : containerOf(service, building, entrypoint),
+    container: process ? secretsOf(service, building) : containerOf(service, building, entrypoint),
+    ...secretEnvOf(service),
   };
+};
+
+const secretEnvOf = (service: Service): Pick<RunSpec, 'secretEnv'> => {
+  const names = itemsOf(service.node, 'x-mitosis', 'secrets').flatMap((item) => textOf(item) ?? []);
+  return names.length === 0 ? {} : { secretEnv: names };
 };
 
 const complainOfNothing = (service: Service, building: Building): void =>

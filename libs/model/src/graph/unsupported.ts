@@ -23,6 +23,7 @@ const EVERYWHERE = [
   'profiles',
   'restart',
   'scale',
+  'secrets',
   'stop_grace_period',
   'stop_signal',
   'user',
@@ -33,7 +34,6 @@ const EVERYWHERE = [
 const PROCESS: Readonly<Record<string, string>> = {
   networks: 'processes share the network of their host; remove it',
   volumes: 'processes see the files of their host; give paths with environment',
-  secrets: 'processes read files of their host; give paths with environment or env_file',
   configs: 'processes read files of their host; give paths with environment or env_file',
   image: 'x-mitosis.process says that it runs as a process; remove one of the two',
   build: 'x-mitosis.process says that it runs as a process; remove one of the two',

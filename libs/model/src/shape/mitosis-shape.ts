@@ -147,6 +147,10 @@ export const componentExtension = mapOf(
     ),
     exclusive: withAbout(flag, 'No replacement starts before the death of its predecessor is certain.'),
     process: withAbout(flag, 'Runs as a process of the site although there is an image.'),
+    secrets: withAbout(
+      list(text),
+      'Environment variables whose values are secrets: never stored or shown in clear.',
+    ),
     protocol: withAbout(oneOfTexts('http', 'tcp'), 'What its ports speak, for the router.'),
     probe: mapOf(
       { http: text, tcp: flag, port: numberOrText },

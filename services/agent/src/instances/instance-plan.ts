@@ -4,7 +4,9 @@ import { inheritedEnvironment, type RunPlan } from '@mitosis/actuators';
 import { MANAGEMENT_COMPONENTS, type agent } from '@mitosis/contracts';
 import { certifiedRole, secureEtcdCommand } from '../decide/secure-command.js';
 import { addressEnvironment, fillTemplate, type TemplateValues } from '../decide/template.js';
+import { hasSecretFiles, openEnvironment, withSecretFiles, type Open } from '../decide/secrets.js';
 import { tlsDirectory } from '../identity/host-identity.js';
+import { secretsDirectory } from '../identity/host-secrets.js';
 import type { InstanceState } from '../state/records.js';
 
 export interface PlanContext {
@@ -12,6 +14,8 @@ export interface PlanContext {
   readonly agentAddress: string;
   readonly dir: string;
   readonly incarnation: number;
+  /** Opens secrets that were sealed for the instance's level. */
+  readonly open: Open;
   readonly listeners: { readonly fds: readonly number[]; readonly described: string };
 }
 
@@ -44,6 +48,7 @@ const processPlan = (state: InstanceState, context: PlanContext): RunPlan => {
   const workingDir = fill(spec.workingDir);
   const tls = certifiedRole(state) === undefined ? undefined : tlsDirectory(context.dir);
   const command = spec.command.map(fill);
+  const files = hasSecretFiles(spec) ? secretsDirectory(context.dir) : undefined;
   return {
     level: state.level,
     id: spec.id,
@@ -63,7 +68,7 @@ const processPlan = (state: InstanceState, context: PlanContext): RunPlan => {
       ...(spec.class === 'management'
         ? { MITOSIS_DATA: values.data, MITOSIS_AGENT: context.agentAddress }
         : {}),
-      ...Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, fill(value)] as const)),
+      ...openEnvironment(filledEnvironment(spec, fill), context.open, files),
       ...incarnationEnvironment(spec, fill(spec.env['MITOSIS_INCARNATION'] ?? ''), context.incarnation),
       ...(tls === undefined ? {} : { MITOSIS_TLS_DIR: tls }),
       ...(spec.listeners.length > 0 ? { MITOSIS_LISTENERS: context.listeners.described } : {}),
@@ -72,6 +77,12 @@ const processPlan = (state: InstanceState, context: PlanContext): RunPlan => {
     user: spec.user,
   };
 };
+
+const filledEnvironment = (
+  { env }: agent.InstanceSpec,
+  fill: (text: string) => string,
+): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)] as const));
 
 /** Nothing of this host's environment or directories; inside, it listens on its own ports at every address. */
 const containerPlan = (state: InstanceState, container: agent.Container, context: PlanContext): RunPlan => {
@@ -88,13 +99,13 @@ const containerPlan = (state: InstanceState, container: agent.Container, context
     version: spec.version,
     command: spec.command.map(fill),
     cwd: spec.workingDir,
-    env: Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, fill(value)] as const)),
+    env: openEnvironment(filledEnvironment(spec, fill), context.open, undefined),
     fds: [],
     user: spec.user,
     epoch: `${state.epoch.incarnation}.${state.epoch.revision}`,
     container: {
       image: container.image,
-      definition: JSON.parse(container.definition || '{}') as Readonly<Record<string, unknown>>,
+      definition: withSecretFiles(container.definition, secretsDirectory(context.dir)),
       ports: Object.entries(container.ports).flatMap(([name, inside]) => {
         const outside = state.ports[name];
         return outside === undefined || inside === 0 ? [] : [{ inside, outside }];

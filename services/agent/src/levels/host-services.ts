@@ -4,6 +4,7 @@ import type { HistoryEntry } from '@mitosis/history';
 import type { Drivers } from '../drivers.js';
 import type { Log } from '../adapters/log.js';
 import type { HostIdentity } from '../identity/host-identity.js';
+import type { HostSecrets } from '../identity/host-secrets.js';
 import type { Instance } from '../instances/instance.js';
 import type { PortBook } from '../instances/port-book.js';
 import type { ListenerTable } from '../listeners/listener-table.js';
@@ -18,6 +19,7 @@ export interface HostServices {
   readonly ports: PortBook;
   readonly listeners: ListenerTable;
   readonly identity: HostIdentity;
+  readonly secrets: HostSecrets;
   readonly log: Log;
   /** What was asked of this host and what it answered, in order. */
   readonly history: { record(entry: HistoryEntry): void };

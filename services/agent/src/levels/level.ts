@@ -201,9 +201,11 @@ export class Level {
         agentAddress: this.host.paths.address,
         dir: one.dir,
         incarnation: this.state.incarnation,
+        open: this.host.secrets.opener(this.name),
         listeners: this.host.listeners.open(this.name, one.state.spec.listeners),
       }),
       equip: async (one) => {
+        this.host.secrets.writeFiles(this.name, one.state.spec, one.dir);
         const role = certifiedRole(one.state);
         if (role !== undefined)
           await this.host.identity.ensure({
@@ -259,7 +261,8 @@ export class Level {
   private async keepOutput({ dir, id }: Instance): Promise<void> {
     const stopped = this.stoppedDirectory();
     await mkdir(stopped, { recursive: true, mode: 0o700 });
-    await rm(join(dir, 'data'), { recursive: true, force: true });
+    for (const part of ['data', 'secrets', 'tls'])
+      await rm(join(dir, part), { recursive: true, force: true });
     await rm(join(stopped, id), { recursive: true, force: true });
     if (existsSync(dir)) await rename(dir, join(stopped, id));
     const kept = readdirSync(stopped)

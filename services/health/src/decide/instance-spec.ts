@@ -10,6 +10,7 @@ import type {
   ListenerRecord,
   ListenersRecord,
   Probe,
+  RunSpec,
 } from '@mitosis/contracts';
 
 const LOG_MAX_BYTES = 8 * 1024 * 1024;
@@ -37,6 +38,7 @@ export const instanceSpec = (
       ...ownEnv(level, record, component),
       // What the composition sets itself wins.
       ...run.env,
+      ...sealedSecrets(run),
     },
     stopSignal: run.stopSignal,
     stopGraceMs: run.stopGraceMs,
@@ -50,6 +52,12 @@ export const instanceSpec = (
     runOnce: component.runOnce,
   };
 };
+
+/** The agent opens them into files; a container's definition carries its own. */
+const sealedSecrets = ({ driver, container }: RunSpec): Record<string, string> =>
+  driver === 'process' && container['secrets'] !== undefined
+    ? { MITOSIS_SEALED_SECRETS: JSON.stringify(container) }
+    : {};
 
 /** `catalog-db` → `CATALOG_DB`. */
 export const envName = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_');
