@@ -62,12 +62,13 @@ export const knock = (
   identity: TlsIdentity | null,
   protocol: 'h2' | 'http/1.1',
   path = '/healthz',
+  host = '127.0.0.1',
 ): Promise<{ readonly served: boolean; readonly how: string }> =>
   new Promise((resolve) => {
     const material = identity?.material;
     const socket: TLSSocket = connect({
       port,
-      host: '127.0.0.1',
+      host,
       ALPNProtocols: [protocol],
       rejectUnauthorized: false,
       ...(material === undefined

@@ -9,6 +9,7 @@ import { registerDiff } from './commands/diff.command.js';
 import { registerDown } from './commands/down.command.js';
 import { registerExplain } from './commands/explain.command.js';
 import { registerGraph } from './commands/graph.command.js';
+import { registerJoin } from './commands/join.command.js';
 import { registerKill } from './commands/kill.command.js';
 import { registerLogs } from './commands/logs.command.js';
 import { registerScale } from './commands/scale.command.js';
@@ -35,6 +36,7 @@ const COMMANDS = [
   registerSites,
   registerSnapshot,
   registerCertificates,
+  registerJoin,
   registerCheckHistory,
   registerDown,
 ];

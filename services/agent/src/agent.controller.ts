@@ -65,6 +65,7 @@ export const agentHandlers = ({
     stopped: [...(await agent.purge(level, { volumes }))],
   })),
   levels: unary(() => ({ levels: agent.livingLevels.map((level) => level.info()) })),
+  joinToken: unary(({ level, ttlMs, uses }: api.JoinTokenRequest) => agent.joins.give(level, ttlMs, uses)),
   shutdown: unary(({ force }: api.ShutdownRequest) => {
     const left = agent.livingLevels.map(({ name }) => name);
     if (left.length > 0 && !force)

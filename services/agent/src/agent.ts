@@ -26,8 +26,7 @@ import { DEFAULT_DOCKER, readPortRange, type AgentConfig } from './agent.config.
 import type { Log } from './adapters/log.js';
 import { certifiedRole } from './decide/secure-command.js';
 import { HostSecrets } from './identity/host-secrets.js';
-import { HostIdentity, tlsDirectory } from './identity/host-identity.js';
-import { isLoopback } from '@mitosis/identity';
+import { HostIdentity, isWanted, tlsDirectory } from './identity/host-identity.js';
 import { isWithin } from './decide/names.js';
 import { Drivers } from './drivers.js';
 import type { Instance } from './instances/instance.js';
@@ -43,6 +42,7 @@ import { ListenerTable } from './listeners/listener-table.js';
 import { loadHost, loadLevels, type LoadedLevel } from './state/load.js';
 import type { HostState, LevelState } from './state/records.js';
 import { Saved } from './state/saved.js';
+import { joinDesk, type JoinDesk } from './serve/join-desk.js';
 import { TombstoneLog } from './state/tombstone-log.js';
 
 /** Half-done starts of a killed predecessor show within milliseconds; afterwards there is little to find. */
@@ -77,6 +77,7 @@ export class Agent {
     private readonly hostState: Saved<HostState>,
     readonly services: HostServices,
     private readonly care: EtcdCare,
+    readonly joins: JoinDesk,
   ) {}
 
   static async start({ config, log, env, nowMs = Date.now }: AgentOptions): Promise<Agent> {
@@ -138,7 +139,7 @@ export class Agent {
       },
       onExit: (level: Level, instance: Instance) => holder.agent?.onExit(level, instance),
     };
-    const agent = new Agent(paths, config, hostState, services, new EtcdCare(services));
+    const agent = new Agent(paths, config, hostState, services, new EtcdCare(services), joinDesk(services));
     holder.agent = agent;
     await agent.recover(env);
     agent.runTimers();
@@ -387,13 +388,11 @@ export class Agent {
   /** Leaves everything running. */
   close(): void {
     for (const timer of this.timers) clearInterval(timer);
+    this.joins.close();
     this.services.listeners.close();
     this.services.drivers.close();
   }
 }
-
-/** What can be reached from other machines is guarded unless the host was told otherwise, and then refuses to start. */
-const isWanted = ({ tls, host }: HostState): boolean => tls === 'on' || (tls !== 'off' && !isLoopback(host));
 
 /** Probes and tools of a killed predecessor: nobody waits for them any more. */
 const killTasks = (scan: readonly ScannedProcess[]): void => {

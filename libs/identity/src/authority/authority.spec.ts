@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { peerNameOf } from '../decide/peer-name.js';
 import { TlsIdentity } from '../tls/tls-identity.js';
 import { Authority, type LeafRequest } from './authority.js';
+import { readAuthority, writeAuthority } from './material.js';
 import { keyIn, writeTlsDirectory } from './tls-directory.js';
 
 const HOUR_MS = 3_600_000;
@@ -75,6 +76,27 @@ describe('the authority of a root level', () => {
       code: 'invalid_input',
       message: expect.stringContaining('mitosis shop'),
     });
+  });
+
+  it('signs for a level with one key on every host of the root', async () => {
+    const [one, two] = [join(directory, 'one'), join(directory, 'two')];
+    const here = await (await Authority.open(one, 'shop')).issue(manager);
+    const { 'ca.pem': certificate = '', 'ca.key': key = '' } = readAuthority(one);
+    writeAuthority(two, { 'ca.pem': certificate, 'ca.key': key });
+    const there = await (await Authority.open(two, 'shop')).issue({ ...manager, id: 'm-2' });
+    const known = new X509Certificate(here.levelAuthority);
+    expect(there.levelAuthority).not.toBe(here.levelAuthority);
+    expect(new X509Certificate(there.certificate).checkIssued(known)).toBe(true);
+    expect(new X509Certificate(there.certificate).verify(known.publicKey)).toBe(true);
+  });
+
+  it('takes nothing from another host that is no authority, nor one in place of another', async () => {
+    await Authority.open(join(directory, 'one'), 'shop');
+    const files = readAuthority(join(directory, 'one'));
+    expect(() => writeAuthority(join(directory, 'two'), { ...files, '../x': 'y' })).toThrow(/no authority/u);
+    expect(() => writeAuthority(join(directory, 'two'), { 'ca.pem': 'x' })).toThrow(/no authority/u);
+    await Authority.open(join(directory, 'three'), 'shop');
+    expect(() => writeAuthority(join(directory, 'three'), files)).toThrow(/holds another authority/u);
   });
 
   it('certifies the same key again at a renewal', async () => {

@@ -4,7 +4,7 @@
  * so that another level's certificate is nothing to it; everybody else trusts the root and reads the name.
  */
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { createECDH, hkdfSync, webcrypto } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MitosisError } from '@mitosis/contracts';
@@ -69,7 +69,11 @@ export class Authority {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const signer =
       readSigner(directory, 'ca') ??
-      (await saveSigner(directory, 'ca', await makeSigner(`mitosis ${root}`, undefined, nowMs())));
+      (await saveSigner(
+        directory,
+        'ca',
+        await makeSigner(`mitosis ${root}`, await newKeys(), undefined, nowMs()),
+      ));
     const found = await signer;
     if (found.certificate.subject !== `CN=mitosis ${root}`)
       throw new MitosisError(
@@ -129,12 +133,17 @@ export class Authority {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const signer =
       readSigner(directory, level) ??
-      makeSigner(`mitosis level ${level}`, this.signer, this.nowMs()).then((made) =>
-        saveSigner(directory, level, made),
-      );
+      this.makeLevel(level).then((made) => saveSigner(directory, level, made));
     this.levels.set(level, signer);
     signer.catch(() => this.levels.delete(level));
     return signer;
+  }
+
+  /** From the root's key, so that every host of the root signs for a level with the same key: etcd knows one. */
+  private async makeLevel(level: string): Promise<Signer> {
+    const { d = '' } = await subtle.exportKey('jwk', this.signer.key);
+    const keys = await derivedKeys(Buffer.from(d, 'base64url'), `mitosis level ${level}`);
+    return makeSigner(`mitosis level ${level}`, keys, this.signer, this.nowMs());
   }
 }
 
@@ -154,8 +163,37 @@ const assertNames = (root: string, { level, role, id, hosts, ttlMs }: LeafReques
 /** X.509 bounds a common name to 64 characters; nothing of ours reads it. */
 const commonName = ({ level, role, id }: PeerName): string => `${role} ${id} of ${level}`.slice(0, 64);
 
-const makeSigner = async (name: string, issuer: Signer | undefined, nowMs: number): Promise<Signer> => {
-  const keys = await subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+type KeyPair = Awaited<ReturnType<typeof newKeys>>;
+const newKeys = () => subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+
+/** HKDF over P-256; an output outside of the curve's order is one in four thousand million, and then the next is taken. */
+const derivedKeys = async (secret: Buffer, purpose: string): Promise<KeyPair> => {
+  for (let attempt = 0; ; attempt += 1) {
+    const scalar = Buffer.from(hkdfSync('sha256', secret, '', `${purpose} ${attempt}`, 32));
+    const curve = createECDH('prime256v1');
+    try {
+      curve.setPrivateKey(scalar);
+    } catch {
+      continue;
+    }
+    const point = curve.getPublicKey();
+    const [x, y, d] = [point.subarray(1, 33), point.subarray(33, 65), scalar].map((part) =>
+      part.toString('base64url'),
+    );
+    const key = { kty: 'EC', crv: 'P-256', x: x ?? '', y: y ?? '' };
+    return {
+      publicKey: await subtle.importKey('jwk', key, ALGORITHM, true, ['verify']),
+      privateKey: await subtle.importKey('jwk', { ...key, d: d ?? '' }, ALGORITHM, true, ['sign']),
+    };
+  }
+};
+
+const makeSigner = async (
+  name: string,
+  keys: KeyPair,
+  issuer: Signer | undefined,
+  nowMs: number,
+): Promise<Signer> => {
   const certificate = await x509.X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: issuer?.certificate.subject ?? `CN=${name}`,

@@ -46,6 +46,8 @@ export class TlsIdentity {
   private readonly listeners = new Set<() => void>();
   private readonly timer: NodeJS.Timeout;
   private seen: string;
+  /** Stamp of files that could not be used and were told of. */
+  private told = '';
   private loaded: Loaded;
   private secureContext: SecureContext | undefined;
 
@@ -101,7 +103,8 @@ export class TlsIdentity {
         throw new MitosisError('invalid_input', `${this.directory} holds a certificate of somebody else now`);
     } catch (error) {
       // Half-written files are whole at the next look; the stamp is not kept, so that they are read again then.
-      this.options.onTrouble?.(error as MitosisError);
+      if (stamp !== this.told) this.options.onTrouble?.(error as MitosisError);
+      this.told = stamp;
       return false;
     }
     this.seen = stamp;

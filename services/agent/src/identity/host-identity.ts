@@ -9,9 +9,10 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { HostPaths } from '@mitosis/actuators';
 import { MitosisError } from '@mitosis/contracts';
-import { isLoopback, TLS_FILES, type PeerName } from '@mitosis/identity';
+import { ensureSealKey, isLoopback, TLS_FILES, TlsIdentity, type PeerName } from '@mitosis/identity';
 import type { Authority } from '@mitosis/identity/authority';
 import type { Log } from '../adapters/log.js';
+import type { HostState } from '../state/records.js';
 
 export interface HostIdentityOptions {
   readonly paths: HostPaths;
@@ -122,16 +123,35 @@ export class HostIdentity {
 
   /** For every certificate in use; a failed one is tried again at the next call. */
   async renew(instances: readonly Held[]): Promise<void> {
-    const roots = [...new Set(instances.map(({ name }) => rootOf(name.level)))].filter((root) =>
-      this.isGuarded(root),
-    );
-    for (const held of [...roots.flatMap((root) => this.hostLeaves(root)), ...instances]) {
+    for (const held of [...this.roots().flatMap((root) => this.hostLeaves(root)), ...instances]) {
       try {
         await this.ensure(held);
       } catch (error) {
         this.options.log.error({ ...held.name, error: String(error) }, 'a certificate could not be renewed');
       }
     }
+  }
+
+  /** The agent's own, for a root with certificates; throws MitosisError `not_found` for others. */
+  ofAgent(root: string): TlsIdentity {
+    if (this.isGuarded(root)) return new TlsIdentity(this.agentDirectory(root));
+    throw new MitosisError(
+      'not_found',
+      `${root} is no root level with certificates here: bring it up with MITOSIS_TLS=on, then print a token`,
+    );
+  }
+
+  async fingerprint(root: string): Promise<string> {
+    return (await this.authority(root)).fingerprint();
+  }
+
+  /** Files of the root's authority, with the key of its secrets. */
+  async authorityFiles(root: string): Promise<Readonly<Record<string, string>>> {
+    const { readAuthority } = await import('@mitosis/identity/authority');
+    const directory = authorityDirectory(this.options.paths.home, root);
+    await this.authority(root);
+    ensureSealKey(directory);
+    return readAuthority(directory);
   }
 
   private isFresh(directory: string): boolean {
@@ -152,5 +172,9 @@ export class HostIdentity {
     return opening;
   }
 }
+
+/** What can be reached from other machines is guarded unless the host was told otherwise, and then refuses to start. */
+export const isWanted = ({ tls, host }: HostState): boolean =>
+  tls === 'on' || (tls !== 'off' && !isLoopback(host));
 
 export const authorityDirectory = (home: string, root: string): string => join(home, 'authority', root);

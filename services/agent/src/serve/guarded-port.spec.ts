@@ -16,7 +16,7 @@ describe('a call from another host', () => {
     ).toContain('shop.pay');
   });
   it('ends the agent only when an agent or a person makes it', () => {
-    expect(reasonAgainst(cart, '/mitosis.v1.Agent/Shutdown', {})).toContain('may not end this agent');
+    expect(reasonAgainst(cart, '/mitosis.v1.Agent/Shutdown', {})).toContain('is for agents and people');
     expect(reasonAgainst({ ...cart, role: 'operator' }, '/mitosis.v1.Agent/Shutdown', {})).toBeUndefined();
   });
   it('is made by somebody', () => {

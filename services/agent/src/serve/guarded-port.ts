@@ -1,7 +1,7 @@
 /**
  * The agent's TCP address behind mutual TLS, for the processes of its levels on other hosts. It opens once a root level
  * with certificates is known here: before, there is nobody whose calls could be right. A caller reaches its own level and
- * what is below, and the calls that end things need an agent's or a person's certificate.
+ * what is below, and the calls that are about the host need an agent's or a person's certificate.
  */
 import {
   experimental,
@@ -56,7 +56,7 @@ export const openGuardedPort = async (options: GuardedPortOptions): Promise<Guar
   });
 };
 
-const ENDING: ReadonlySet<string> = new Set(['/mitosis.v1.Agent/Shutdown']);
+const HOSTS_OWN: ReadonlySet<string> = new Set(['/mitosis.v1.Agent/Shutdown', '/mitosis.v1.Agent/JoinToken']);
 
 const onlyOwnLevels =
   (onRefused: (remote: string, reason: string) => void): ServerInterceptor =>
@@ -90,7 +90,7 @@ export const reasonAgainst = (
     (one) => one !== undefined && one !== '' && !mayTouch(client, one),
   );
   if (foreign !== undefined) return `${client.role} ${client.id} of ${client.level} may not touch ${foreign}`;
-  if (ENDING.has(path) && client.role !== 'agent' && client.role !== 'operator')
-    return `${client.role} ${client.id} of ${client.level} may not end this agent`;
+  if (HOSTS_OWN.has(path) && client.role !== 'agent' && client.role !== 'operator')
+    return `${path} is for agents and people, not for ${client.role} ${client.id} of ${client.level}`;
   return undefined;
 };

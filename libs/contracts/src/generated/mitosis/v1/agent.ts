@@ -291,6 +291,18 @@ export interface PurgeReply {
   stopped: string[];
 }
 
+export interface JoinTokenRequest {
+  /** the root */
+  level: string;
+  ttlMs: number;
+  uses: number;
+}
+
+export interface JoinTokenReply {
+  token: string;
+  expiresAtMs: number;
+}
+
 export interface ShutdownRequest {
   force: boolean;
 }
@@ -3219,6 +3231,152 @@ export const PurgeReply: MessageFns<PurgeReply> = {
   },
 };
 
+function createBaseJoinTokenRequest(): JoinTokenRequest {
+  return { level: "", ttlMs: 0, uses: 0 };
+}
+
+export const JoinTokenRequest: MessageFns<JoinTokenRequest> = {
+  encode(message: JoinTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== "") {
+      writer.uint32(10).string(message.level);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(16).int64(message.ttlMs);
+    }
+    if (message.uses !== 0) {
+      writer.uint32(24).int32(message.uses);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JoinTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJoinTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.uses = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<JoinTokenRequest>, I>>(base?: I): JoinTokenRequest {
+    return JoinTokenRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<JoinTokenRequest>, I>>(object: I): JoinTokenRequest {
+    const message = createBaseJoinTokenRequest();
+    message.level = object.level ?? "";
+    message.ttlMs = object.ttlMs ?? 0;
+    message.uses = object.uses ?? 0;
+    return message;
+  },
+};
+
+function createBaseJoinTokenReply(): JoinTokenReply {
+  return { token: "", expiresAtMs: 0 };
+}
+
+export const JoinTokenReply: MessageFns<JoinTokenReply> = {
+  encode(message: JoinTokenReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    if (message.expiresAtMs !== 0) {
+      writer.uint32(16).int64(message.expiresAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JoinTokenReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJoinTokenReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.expiresAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<JoinTokenReply>, I>>(base?: I): JoinTokenReply {
+    return JoinTokenReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<JoinTokenReply>, I>>(object: I): JoinTokenReply {
+    const message = createBaseJoinTokenReply();
+    message.token = object.token ?? "";
+    message.expiresAtMs = object.expiresAtMs ?? 0;
+    return message;
+  },
+};
+
 function createBaseShutdownRequest(): ShutdownRequest {
   return { force: false };
 }
@@ -3784,6 +3942,16 @@ export const AgentService = {
     responseSerialize: (value: LevelList): Buffer => Buffer.from(LevelList.encode(value).finish()),
     responseDeserialize: (value: Buffer): LevelList => LevelList.decode(value),
   },
+  /** A token with which one more host joins a root level that has certificates; only over the agent's own socket. */
+  joinToken: {
+    path: "/mitosis.v1.Agent/JoinToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: JoinTokenRequest): Buffer => Buffer.from(JoinTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): JoinTokenRequest => JoinTokenRequest.decode(value),
+    responseSerialize: (value: JoinTokenReply): Buffer => Buffer.from(JoinTokenReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): JoinTokenReply => JoinTokenReply.decode(value),
+  },
   /** Ends the agent when no level is left (or `force`, which leaves everything running). */
   shutdown: {
     path: "/mitosis.v1.Agent/Shutdown" as const,
@@ -3818,6 +3986,8 @@ export interface AgentServer extends UntypedServiceImplementation {
   /** Stops a level and its children by force and forgets them: what `down` uses last, and alone when etcd is dead. */
   purge: handleUnaryCall<PurgeRequest, PurgeReply>;
   levels: handleUnaryCall<Empty, LevelList>;
+  /** A token with which one more host joins a root level that has certificates; only over the agent's own socket. */
+  joinToken: handleUnaryCall<JoinTokenRequest, JoinTokenReply>;
   /** Ends the agent when no level is left (or `force`, which leaves everything running). */
   shutdown: handleUnaryCall<ShutdownRequest, Empty>;
 }
@@ -3965,6 +4135,22 @@ export interface AgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LevelList) => void,
+  ): ClientUnaryCall;
+  /** A token with which one more host joins a root level that has certificates; only over the agent's own socket. */
+  joinToken(
+    request: JoinTokenRequest,
+    callback: (error: ServiceError | null, response: JoinTokenReply) => void,
+  ): ClientUnaryCall;
+  joinToken(
+    request: JoinTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: JoinTokenReply) => void,
+  ): ClientUnaryCall;
+  joinToken(
+    request: JoinTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: JoinTokenReply) => void,
   ): ClientUnaryCall;
   /** Ends the agent when no level is left (or `force`, which leaves everything running). */
   shutdown(request: ShutdownRequest, callback: (error: ServiceError | null, response: Empty) => void): ClientUnaryCall;
