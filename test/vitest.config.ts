@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           root,
-          include: ['{libs,services}/*/src/**/*.spec.ts'],
+          include: ['{libs,services,deploy}/*/src/**/*.spec.ts'],
           exclude: ['**/*.integration.spec.ts', '**/node_modules/**'],
           // Against what hangs; how long a test takes is the machine's affair.
           testTimeout: 60_000,

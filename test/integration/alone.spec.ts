@@ -1,13 +1,19 @@
 /** Every service of the one list runs alone, as its own process: it becomes ready, leads its function, and ends when told. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { FUNCTION_NAMES } from '@mitosis/contracts';
 import { TestEtcd } from '@mitosis/coordination/testing';
 import { REPOSITORY } from '../level/host.js';
 import { until } from '../level/until.js';
+
+/** What its page promises. */
+const documentedMetrics = (name: string): readonly string[] => {
+  const page = readFileSync(join(REPOSITORY, 'docs/services', `${name}.md`), 'utf8');
+  return [...page.matchAll(/^- `(mitosis_\w+)`$/gm)].flatMap(([, metric]) => metric ?? []);
+};
 
 describe('a service alone', () => {
   const folder = mkdtempSync('/tmp/m-alone-');
@@ -50,6 +56,7 @@ describe('a service alone', () => {
     expect(status).toContain(`"function":"${name}"`);
     const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     expect(metrics).toContain('# TYPE');
+    for (const metric of documentedMetrics(name)) expect(metrics).toContain(`# TYPE ${metric} `);
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     expect((await ended)[0]).toBe(0);

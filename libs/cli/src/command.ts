@@ -8,7 +8,7 @@ import { MitosisError } from '@mitosis/contracts';
 import type { Command } from 'commander';
 import { CompositionError } from './composition-error.js';
 import { Output } from './output/output.js';
-import { HostSession } from './session/host.js';
+import { HostSession, readDeployed } from './session/host.js';
 import { LevelSession } from './session/level.js';
 import { splitLevel } from './session/select-level.js';
 
@@ -82,9 +82,10 @@ export const withContext =
     const options = command.optsWithGlobals<O & SharedOptions>();
     const output = new Output({ out: process.stdout, err: process.stderr }, options.json === true);
     const home = homeOf(process.env);
-    const host = new HostSession(home);
     const interrupt = interruptSignal();
+    let host: HostSession | undefined;
     try {
+      host = new HostSession(home, readDeployed(process.env));
       process.exitCode = await run(
         { home, host, output, signal: interrupt.signal, env: process.env, cwd: process.cwd() },
         command.args,
@@ -95,7 +96,7 @@ export const withContext =
       process.exitCode = exitCodeOf(error);
     } finally {
       interrupt.release();
-      host.close();
+      host?.close();
     }
   };
 

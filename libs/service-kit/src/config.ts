@@ -78,7 +78,8 @@ const functionNames: z.ZodType<readonly FunctionName[]> = listOr(FUNCTION_NAMES)
   z.array(z.custom<FunctionName>((name) => typeof name === 'string' && isFunctionName(name), 'unknown name')),
 );
 
-const SETTINGS = {
+/** What every process of a level is told; the pages in docs/services list it. */
+export const PROCESS_SETTINGS = {
   level: setting('MITOSIS_LEVEL', text().transform(levelId), "the level's name, for example shop"),
   replica: setting(
     'MITOSIS_INSTANCE',
@@ -123,4 +124,4 @@ const SETTINGS = {
 
 /** Throws SettingsError with every mistake at once. */
 export const readServiceConfig = (env: Readonly<Record<string, string | undefined>>): ServiceConfig =>
-  readSettings(SETTINGS, env);
+  readSettings(PROCESS_SETTINGS, env);

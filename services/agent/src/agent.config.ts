@@ -19,6 +19,11 @@ export interface AgentConfig {
   readonly certificateTtlMs: number;
   /** The Docker engine of this host; undefined: as recorded, else the usual socket. */
   readonly docker: DockerSettings | undefined;
+  /**
+   * Who binds the sockets of the routers: `agent` holds and hands them down; `router`, where routers run in containers of
+   * their own and cannot inherit: then their addresses are only allotted here.
+   */
+  readonly sockets: 'agent' | 'router';
   readonly snapshotIntervalMs: number;
   /** From one look at the databases of etcd to the next. */
   readonly upkeepIntervalMs: number;
@@ -49,6 +54,7 @@ export const readAgentConfig = (env: Environment): AgentConfig =>
     tls: checkedSwitch(env['MITOSIS_TLS'] || undefined),
     certificateTtlMs: readWhole(env, 'MITOSIS_CERTIFICATE_TTL_MS', 86_400_000),
     docker: readDocker(env),
+    sockets: checkedSockets(env['MITOSIS_SOCKETS'] || 'agent'),
     snapshotIntervalMs: readWhole(env, 'MITOSIS_SNAPSHOT_INTERVAL_MS', 300_000),
     upkeepIntervalMs: readWhole(env, 'MITOSIS_UPKEEP_INTERVAL_MS', 60_000),
     logLevel: env['MITOSIS_LOG'] || 'info',
@@ -68,6 +74,11 @@ const DEFAULT_RANGE = '20000-29999';
 const checkedSwitch = (text: string | undefined): string | undefined => {
   if (text === undefined || text === 'on' || text === 'off') return text;
   throw new MitosisError('invalid_input', `MITOSIS_TLS is ${text}; it should be on or off`);
+};
+
+const checkedSockets = (text: string): 'agent' | 'router' => {
+  if (text === 'agent' || text === 'router') return text;
+  throw new MitosisError('invalid_input', `MITOSIS_SOCKETS is ${text}; it should be agent or router`);
 };
 
 const checkedRange = (text: string | undefined): string | undefined => {

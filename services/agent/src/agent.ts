@@ -108,6 +108,7 @@ export class Agent {
     });
     ports.restore(recorded.resting);
     const listeners = new ListenerTable({
+      held: config.sockets === 'agent',
       ports,
       keeper: new Keeper(paths),
       log,

@@ -10,7 +10,7 @@ export interface AutoscalerConfig {
 const HOLD_MIN_MS = 1_000;
 const HOLD_MAX_MS = 900_000;
 
-const SETTINGS = {
+export const AUTOSCALER_SETTINGS = {
   holdMs: setting(
     'MITOSIS_AUTOSCALER_HOLD_MS',
     wholeNumberOr(60_000, HOLD_MIN_MS, HOLD_MAX_MS),
@@ -19,4 +19,4 @@ const SETTINGS = {
 };
 
 export const readAutoscalerConfig = (env: Readonly<Record<string, string | undefined>>): AutoscalerConfig =>
-  readSettings(SETTINGS, env);
+  readSettings(AUTOSCALER_SETTINGS, env);

@@ -46,7 +46,7 @@ const MINUTE_MS = 60_000;
 const D = ROUTER_DEFAULTS;
 const duration = (fallback: number, max: number) => wholeNumberOr(fallback, 1, max);
 
-const SETTINGS = {
+export const ROUTER_SETTINGS = {
   holdMaxMs: setting('MITOSIS_ROUTER_HOLD_MS', duration(D.holdMaxMs, MINUTE_MS), 'milliseconds up to 60000'),
   zeroHoldMaxMs: setting(
     'MITOSIS_ROUTER_ZERO_HOLD_MS',
@@ -98,7 +98,7 @@ export const readRouterSettings = (
   env: Readonly<Record<string, string | undefined>>,
   workingDirectory: string,
 ): RouterSettings => {
-  const { held, ...read } = readSettings({ ...SETTINGS, ...HELD }, env);
+  const { held, ...read } = readSettings({ ...ROUTER_SETTINGS, ...HELD }, env);
   return Object.freeze({
     config: Object.freeze({ ...ROUTER_DEFAULTS, ...read }),
     held: held ?? undefined,

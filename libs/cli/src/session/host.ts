@@ -10,6 +10,23 @@ import { PersonIdentity } from './person-identity.js';
 import { Rpc } from './rpc.js';
 import { selectLevel } from './select-level.js';
 
+/** A level whose management was not born here but deployed, and where it is reached. */
+export interface DeployedLevel {
+  readonly level: string;
+  /** gRPC addresses of any of its services. */
+  readonly managers: readonly string[];
+}
+
+/** From `MITOSIS_LEVEL` and `MITOSIS_MANAGERS`. Throws MitosisError `invalid_input` when only the latter is set. */
+export const readDeployed = (env: Readonly<Record<string, string | undefined>>): DeployedLevel | null => {
+  const managers = (env['MITOSIS_MANAGERS'] ?? '').split(',').filter((address) => address !== '');
+  if (managers.length === 0) return null;
+  const level = env['MITOSIS_LEVEL'] ?? '';
+  if (level === '')
+    throw new MitosisError('invalid_input', 'MITOSIS_MANAGERS is set: MITOSIS_LEVEL must name their level');
+  return { level, managers };
+};
+
 const AGENT_CALL_MS = 2_000;
 
 export class HostSession {
@@ -17,7 +34,11 @@ export class HostSession {
   readonly agentAddress: string;
   private readonly person: PersonIdentity;
 
-  constructor(readonly home: string) {
+  /** @param deployed - a level whose management somebody else's tool runs; null: the agent knows where managers are */
+  constructor(
+    readonly home: string,
+    private readonly deployed: DeployedLevel | null = null,
+  ) {
     this.person = new PersonIdentity(home);
     this.rpc = new Rpc((level) => this.person.credentials(level));
     this.agentAddress = `unix:${join(home, 'agent.sock')}`;
@@ -42,7 +63,8 @@ export class HostSession {
         `nothing is up here (no agent in ${this.home}): start something with \`mitosis up <compose file>\``,
       );
     try {
-      return (await this.rpc.unary('agent', this.agentAddress, 'levels', {}, AGENT_CALL_MS)).levels;
+      const { levels } = await this.rpc.unary('agent', this.agentAddress, 'levels', {}, AGENT_CALL_MS);
+      return withDeployed(levels, this.deployed);
     } catch (error) {
       throw new MitosisError(
         'unavailable',
@@ -69,7 +91,7 @@ export class HostSession {
   }
 
   private managersOf(info: agent.LevelInfo): readonly string[] {
-    const managers = managersOf(info);
+    const managers = info.level === this.deployed?.level ? this.deployed.managers : managersOf(info);
     this.rpc.belongsTo(info.level, managers);
     return managers;
   }
@@ -79,6 +101,25 @@ export class HostSession {
     this.person.close();
   }
 }
+
+/** Before its first act the agent has not heard of it. */
+const withDeployed = (
+  levels: readonly agent.LevelInfo[],
+  deployed: DeployedLevel | null,
+): readonly agent.LevelInfo[] =>
+  deployed === null || levels.some(({ level }) => level === deployed.level)
+    ? levels
+    : [
+        ...levels,
+        {
+          level: deployed.level,
+          parent: '',
+          incarnation: 1,
+          highestEpoch: undefined,
+          management: [],
+          listeners: [],
+        },
+      ];
 
 /** Running first: the others are only tried when nothing else is left. */
 const managersOf = (info: agent.LevelInfo): readonly string[] =>

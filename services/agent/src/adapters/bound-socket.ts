@@ -22,6 +22,7 @@ type CreateServerHandle = (
 const createHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
 
 export interface BoundSocket {
+  /** -1: allotted, not held. */
   readonly fd: number;
   readonly host: string;
   readonly port: number;
@@ -40,6 +41,15 @@ export const bindSocket = (host: string, port: number): BindResult => {
   if (family === 0) return { kind: 'failed', code: 'EADDRNOTAVAIL' };
   return finish(createHandle(address, port, family === 6 ? 6 : 4), address);
 };
+
+/**
+ * An address for somebody else to bind, who may have done so already: nothing is held here. A port that is asked for by
+ * number is not tried, for its owner is most likely the one who asks.
+ */
+export const allotSocket = (host: string, port: number): BindResult => ({
+  kind: 'bound',
+  socket: { fd: -1, host, port, close: () => undefined },
+});
 
 /** A descriptor inherited from the keeper. */
 export const adoptSocket = (fd: number, host: string): BindResult =>

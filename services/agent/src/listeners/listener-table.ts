@@ -3,7 +3,14 @@
  * changes. Must never accept a connection, and never let go of a socket but by a release.
  */
 import type { agent } from '@mitosis/contracts';
-import { adoptSocket, bindSocket, type BindResult, type BoundSocket } from '../adapters/bound-socket.js';
+import {
+  adoptSocket,
+  allotSocket,
+  bindSocket,
+  isPortFree,
+  type BindResult,
+  type BoundSocket,
+} from '../adapters/bound-socket.js';
 import type { Log } from '../adapters/log.js';
 import type { PortBook } from '../instances/port-book.js';
 import type { ListenerState } from '../state/records.js';
@@ -24,6 +31,8 @@ interface Entry {
 }
 
 export interface ListenerTableOptions {
+  /** False: the routers bind for themselves, here addresses are only allotted and remembered. */
+  readonly held: boolean;
   readonly ports: PortBook;
   readonly keeper: Keeper;
   readonly log: Log;
@@ -73,7 +82,8 @@ export class ListenerTable {
     const taken = [...this.entries.values()].some(
       (one) => one !== self && one.socket !== undefined && one.port === port && overlaps(one.host, host),
     );
-    return taken ? { kind: 'failed', code: 'EADDRINUSE' } : bindSocket(host, port);
+    if (taken) return { kind: 'failed', code: 'EADDRINUSE' };
+    return this.options.held ? bindSocket(host, port) : allotSocket(host, port);
   }
 
   /**
@@ -117,8 +127,9 @@ export class ListenerTable {
     }
     const { ports } = this.options;
     const { port, value } = await ports.take(`${level}/${name}`, async (candidate) => {
-      const result = this.bind(host, candidate);
-      return result.kind === 'bound' ? result : undefined;
+      const free = this.options.held || (await isPortFree(host, candidate));
+      const result = free ? this.bind(host, candidate) : undefined;
+      return result?.kind === 'bound' ? result : undefined;
     });
     this.put({ level, name, host, port }, value);
     ports.done(port);
@@ -176,6 +187,7 @@ export class ListenerTable {
   }
 
   private kept(): readonly KeptSocket[] {
+    if (!this.options.held) return [];
     return [...this.entries.values()].flatMap(({ level, name, host, port, socket }) =>
       socket === undefined ? [] : [{ level, name, host, port, fd: socket.fd }],
     );

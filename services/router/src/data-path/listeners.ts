@@ -3,7 +3,7 @@
  * the host: closing one here stops accepting in this process only. A listener is opened once its protocol is known from a
  * table; until then connections wait in the kernel.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
 /** One entry of MITOSIS_LISTENERS. */
 export interface HeldSocket {
@@ -32,7 +32,17 @@ const SOCKET_OPTIONS = {
   keepAliveInitialDelay: 60_000,
 } as const;
 /** Before a socket that could not be bound is tried again. */
-const REBIND_MS = 1_000;
+const REBIND_MS = 250;
+
+/**
+ * Routers in containers of their own share an address where Node can (22.12 and newer: the kernel spreads connections
+ * over them); with an older Node one of them has it, and another takes it over when that one ends.
+ */
+const ownAddress = ({ host, number }: ListenAddress): ListenOptions & { readonly reusePort: boolean } => ({
+  host,
+  port: number,
+  reusePort: process.platform === 'linux',
+});
 
 export class Listeners {
   private readonly servers = new Map<string, Server>();
@@ -109,6 +119,6 @@ export class Listeners {
     });
     this.servers.set(name, server);
     if (held) server.listen({ fd: held.fd });
-    else server.listen({ host: address.host, port: address.number });
+    else server.listen(ownAddress(address));
   }
 }

@@ -1,0 +1,82 @@
+/** Deploy files, scrape targets and pages hold every service of the one list; the manifests are valid. */
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { FUNCTION_NAMES } from '@mitosis/contracts';
+import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1';
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
+import { Namespace, Service, ServiceAccount } from 'kubernetes-models/v1';
+import { describe, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { REPLICAS } from './deployment.js';
+import { generatedFiles } from './files.js';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const committed = (path: string): string =>
+  existsSync(resolve(ROOT, path)) ? readFileSync(resolve(ROOT, path), 'utf8') : '';
+
+interface Validatable {
+  validate(): void;
+}
+type Model = new (manifest: never) => Validatable;
+const MODELS: Readonly<Record<string, unknown>> = {
+  Deployment,
+  StatefulSet,
+  NetworkPolicy,
+  PodDisruptionBudget,
+  Namespace,
+  Service,
+  ServiceAccount,
+};
+
+interface Compose {
+  readonly services: Readonly<
+    Record<string, { readonly read_only: boolean; readonly cap_drop: readonly string[] }>
+  >;
+}
+interface Scrapes {
+  readonly scrape_configs: readonly { readonly job_name: string }[];
+}
+
+const validate = (document: { readonly kind: string }): void => {
+  const KubernetesModel = MODELS[document.kind] as Model | undefined;
+  if (KubernetesModel === undefined) throw new Error(`no published schema is checked for ${document.kind}`);
+  new KubernetesModel(document as never).validate();
+};
+
+describe('files made from the one list of services', () => {
+  it.each(Object.entries(generatedFiles()))('%s is as `pnpm deploy:generate` writes it', (path, text) => {
+    expect(committed(path)).toBe(text);
+  });
+
+  it.each(FUNCTION_NAMES)('%s is deployed, scraped and described', (name) => {
+    const compose = parse(committed('deploy/compose/docker-compose.yml')) as Compose;
+    for (const replica of REPLICAS) expect(compose.services).toHaveProperty(`${name}-${replica}`);
+    const scrapes = parse(committed('deploy/prometheus/prometheus.yml')) as Scrapes;
+    expect(scrapes.scrape_configs.map(({ job_name }) => job_name)).toContain(`mitosis-${name}`);
+    expect(committed(`deploy/kubernetes/${name}.yaml`)).toContain('kind: Deployment');
+    expect(committed(`docs/services/${name}.md`)).toContain('## gRPC');
+  });
+
+  it('gives no container more rights than it needs', () => {
+    const { services } = parse(committed('deploy/compose/docker-compose.yml')) as Compose;
+    for (const [name, service] of Object.entries(services)) {
+      expect(service.read_only, name).toBe(true);
+      expect(service.cap_drop, name).toEqual(['ALL']);
+    }
+  });
+
+  const manifests = Object.keys(generatedFiles()).filter((path) => path.startsWith('deploy/kubernetes/'));
+  it.each(manifests)('%s is valid by the published schemas', (path) => {
+    const documents = parseAllDocuments(committed(path)).map(
+      (one) => one.toJS() as { readonly kind: string },
+    );
+    expect(documents.length).toBeGreaterThan(0);
+    for (const document of documents) validate(document);
+  });
+
+  it('a wrong manifest is not valid', () => {
+    const wrong = { apiVersion: 'apps/v1', kind: 'Deployment', spec: { replicas: 'two' } };
+    expect(() => validate(wrong)).toThrow(/replicas/);
+  });
+});
