@@ -167,6 +167,12 @@ export class Host {
 
   /** Ends everything of this host whatever state it is in, and removes its directory. */
   async dispose(): Promise<void> {
+    await this.end();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  /** Ends everything; logs, records and histories stay. */
+  async end(): Promise<void> {
     await this.mitosis('down', '--all').catch(() => undefined);
     for (const found of this.processes()) {
       try {
@@ -177,7 +183,6 @@ export class Host {
     }
     this.agentClient.close();
     for (const client of this.clients.values()) client.close();
-    rmSync(this.home, { recursive: true, force: true });
   }
 }
 

@@ -12,6 +12,7 @@ import { registerGraph } from './commands/graph.command.js';
 import { registerJoin } from './commands/join.command.js';
 import { registerKill } from './commands/kill.command.js';
 import { registerLogs } from './commands/logs.command.js';
+import { registerRestore } from './commands/restore.command.js';
 import { registerScale } from './commands/scale.command.js';
 import { registerSites } from './commands/sites.command.js';
 import { registerSnapshot } from './commands/snapshot.command.js';
@@ -35,6 +36,7 @@ const COMMANDS = [
   registerKill,
   registerSites,
   registerSnapshot,
+  registerRestore,
   registerCertificates,
   registerJoin,
   registerCheckHistory,

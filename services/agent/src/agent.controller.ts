@@ -64,6 +64,9 @@ export const agentHandlers = ({
   purge: unary(async ({ level, volumes = false }: api.PurgeRequest) => ({
     stopped: [...(await agent.purge(level, { volumes }))],
   })),
+  restore: unary(async ({ level, file }: api.RestoreRequest) => ({
+    incarnation: await agent.restore(level, file),
+  })),
   levels: unary(() => ({ levels: agent.livingLevels.map((level) => level.info()) })),
   joinToken: unary(({ level, ttlMs, uses }: api.JoinTokenRequest) => agent.joins.give(level, ttlMs, uses)),
   shutdown: unary(({ force }: api.ShutdownRequest) => {

@@ -369,6 +369,13 @@ export class Agent {
     return stopped;
   }
 
+  /** The level's store from a snapshot file; its new incarnation. Throws MitosisError. */
+  async restore(name: string, file: string): Promise<number> {
+    const level = this.levels.get(name);
+    if (level === undefined) throw new MitosisError('not_found', `there is no level ${name} here`);
+    return this.care.restore(level, file);
+  }
+
   get livingLevels(): readonly Level[] {
     return [...this.levels.values()].filter(({ lives }) => lives);
   }

@@ -3,10 +3,10 @@
  * when its data is damaged beyond what etcd itself can mend. Must never delete data: what is given up is moved aside.
  */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tailLog } from '@mitosis/actuators';
-import { MANAGEMENT_COMPONENTS } from '@mitosis/contracts';
+import { MANAGEMENT_COMPONENTS, MitosisError } from '@mitosis/contracts';
 import { certifiedRole } from '../decide/secure-command.js';
 import { tlsDirectory } from '../identity/host-identity.js';
 import { endpointFlags, findEtcdctl, restoreSnapshot, saveSnapshot } from '../adapters/etcdctl.js';
@@ -96,6 +96,65 @@ export class EtcdCare {
     this.host.log.error({ level: level.name, reason: decision.reason }, 'etcd is made anew');
     const snapshot = newestFirst(this.snapshotDirectory(level), '.db')[0] ?? '';
     void this.recover(level, snapshot, level.state.incarnation + 1);
+  }
+
+  /**
+   * For a person: from this file, under a newer incarnation, which it returns. Throws MitosisError, before anything is
+   * stopped, when the file is no snapshot or when members of the cluster live elsewhere.
+   */
+  async restore(level: Level, file: string): Promise<number> {
+    const members = membersOf(level);
+    const [first] = members;
+    if (first === undefined) throw new MitosisError('not_found', `no etcd member of ${level.name} is here`);
+    const cluster = first.state.initialCluster.split(',').length;
+    if (cluster !== members.length)
+      throw new MitosisError(
+        'conflict',
+        `${members.length} of ${cluster} etcd members of ${level.name} are on this host: all must be, to be made anew`,
+      );
+    if (this.recovering.has(level) || level.state.purging)
+      throw new MitosisError(
+        'unavailable',
+        `the etcd of ${level.name} is being made anew or removed already`,
+      );
+    // From here on no snapshot is taken and no other recovery begins.
+    this.recovering.add(level);
+    try {
+      const snapshot = await this.provenCopy(level, first, file);
+      const incarnation = level.state.incarnation + 1;
+      await level.exclusively(() => this.recoverNow(level, snapshot, incarnation));
+      await this.restartManagement(level);
+      return incarnation;
+    } finally {
+      this.recovering.delete(level);
+    }
+  }
+
+  /** A copy of the file, of which a member could be made: it is still there when the next agent has to go on with it. */
+  private async provenCopy(level: Level, member: Instance, file: string): Promise<string> {
+    const etcdctl = this.etcdctlOf(member);
+    if (etcdctl === undefined) throw new MitosisError('unavailable', 'there is no etcdctl on this host');
+    const copy = join(level.dir, 'restore.snapshot');
+    const trial = join(level.dir, 'restore.trial');
+    await rm(trial, { recursive: true, force: true });
+    try {
+      await copyFile(file, copy);
+      const peerUrl = 'http://127.0.0.1:1';
+      const initialCluster = `${member.id}=${peerUrl}`;
+      const target = { file: copy, dataDir: trial, name: member.id, initialCluster, token: 'trial', peerUrl };
+      await restoreSnapshot(etcdctl, target, this.host.paths.home);
+    } catch (error) {
+      throw new MitosisError(
+        'invalid_input',
+        `${file} is no etcd snapshot that can be read: ${String(error)}`,
+        {
+          cause: error,
+        },
+      );
+    } finally {
+      await rm(trial, { recursive: true, force: true });
+    }
+    return copy;
   }
 
   /** At the agent's start: goes on with what the last one began. */

@@ -23,6 +23,8 @@ export const levelDirectory = (home: string, level: string): string => join(home
 export const instancesDirectory = (home: string, level: string): string =>
   join(levelDirectory(home, level), 'instances');
 export const recordPath = (dir: string): string => join(dir, 'record.json');
+/** How long a restarted replica may take before the next one is restarted all the same. */
+const SERVING_MS = 30_000;
 /** Output of the last instances that were stopped, for people. */
 const STOPPED_KEPT = 20;
 
@@ -123,7 +125,10 @@ export class Level {
     this.restarts = this.restarts
       .catch(() => undefined)
       .then(async () => {
-        for (const instance of wanted()) await instance.restart();
+        for (const instance of wanted()) {
+          await instance.restart();
+          await instance.whenHealthy(SERVING_MS);
+        }
         return undefined;
       });
     return this.restarts;

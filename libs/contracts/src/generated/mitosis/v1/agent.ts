@@ -330,6 +330,16 @@ export interface BirthReply {
   manager: InstanceStatus | undefined;
 }
 
+export interface RestoreRequest {
+  level: string;
+  /** absolute path */
+  file: string;
+}
+
+export interface RestoreReply {
+  incarnation: number;
+}
+
 export interface LevelInfo {
   level: string;
   parent: string;
@@ -3642,6 +3652,128 @@ export const BirthReply: MessageFns<BirthReply> = {
   },
 };
 
+function createBaseRestoreRequest(): RestoreRequest {
+  return { level: "", file: "" };
+}
+
+export const RestoreRequest: MessageFns<RestoreRequest> = {
+  encode(message: RestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== "") {
+      writer.uint32(10).string(message.level);
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RestoreRequest>, I>>(base?: I): RestoreRequest {
+    return RestoreRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RestoreRequest>, I>>(object: I): RestoreRequest {
+    const message = createBaseRestoreRequest();
+    message.level = object.level ?? "";
+    message.file = object.file ?? "";
+    return message;
+  },
+};
+
+function createBaseRestoreReply(): RestoreReply {
+  return { incarnation: 0 };
+}
+
+export const RestoreReply: MessageFns<RestoreReply> = {
+  encode(message: RestoreReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.incarnation !== 0) {
+      writer.uint32(8).int64(message.incarnation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.incarnation = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RestoreReply>, I>>(base?: I): RestoreReply {
+    return RestoreReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RestoreReply>, I>>(object: I): RestoreReply {
+    const message = createBaseRestoreReply();
+    message.incarnation = object.incarnation ?? 0;
+    return message;
+  },
+};
+
 function createBaseLevelInfo(): LevelInfo {
   return { level: "", parent: "", incarnation: 0, highestEpoch: undefined, management: [], listeners: [] };
 }
@@ -3933,6 +4065,19 @@ export const AgentService = {
     responseSerialize: (value: PurgeReply): Buffer => Buffer.from(PurgeReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): PurgeReply => PurgeReply.decode(value),
   },
+  /**
+   * Makes the level's etcd anew from a snapshot file of this host, under a newer incarnation: what runs goes on and is
+   * adopted. INVALID_ARGUMENT when the file is no snapshot, before anything was stopped.
+   */
+  restore: {
+    path: "/mitosis.v1.Agent/Restore" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestoreRequest): Buffer => Buffer.from(RestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestoreRequest => RestoreRequest.decode(value),
+    responseSerialize: (value: RestoreReply): Buffer => Buffer.from(RestoreReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestoreReply => RestoreReply.decode(value),
+  },
   levels: {
     path: "/mitosis.v1.Agent/Levels" as const,
     requestStream: false as const,
@@ -3985,6 +4130,11 @@ export interface AgentServer extends UntypedServiceImplementation {
   signal: handleUnaryCall<SignalRequest, Empty>;
   /** Stops a level and its children by force and forgets them: what `down` uses last, and alone when etcd is dead. */
   purge: handleUnaryCall<PurgeRequest, PurgeReply>;
+  /**
+   * Makes the level's etcd anew from a snapshot file of this host, under a newer incarnation: what runs goes on and is
+   * adopted. INVALID_ARGUMENT when the file is no snapshot, before anything was stopped.
+   */
+  restore: handleUnaryCall<RestoreRequest, RestoreReply>;
   levels: handleUnaryCall<Empty, LevelList>;
   /** A token with which one more host joins a root level that has certificates; only over the agent's own socket. */
   joinToken: handleUnaryCall<JoinTokenRequest, JoinTokenReply>;
@@ -4123,6 +4273,25 @@ export interface AgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PurgeReply) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes the level's etcd anew from a snapshot file of this host, under a newer incarnation: what runs goes on and is
+   * adopted. INVALID_ARGUMENT when the file is no snapshot, before anything was stopped.
+   */
+  restore(
+    request: RestoreRequest,
+    callback: (error: ServiceError | null, response: RestoreReply) => void,
+  ): ClientUnaryCall;
+  restore(
+    request: RestoreRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestoreReply) => void,
+  ): ClientUnaryCall;
+  restore(
+    request: RestoreRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestoreReply) => void,
   ): ClientUnaryCall;
   levels(request: Empty, callback: (error: ServiceError | null, response: LevelList) => void): ClientUnaryCall;
   levels(
