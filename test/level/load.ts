@@ -25,6 +25,8 @@ export interface Load {
 }
 
 const RETRY_WITHIN_MS = 2_000;
+/** A new connection: others of the same pool may have broken as well, unnoticed. */
+const AGAIN = new http.Agent({ keepAlive: false });
 const REQUEST_TIMEOUT_MS = 10_000;
 
 export function startLoad(url: string, perSecond: number): Load {
@@ -70,7 +72,7 @@ async function send(url: string, agent: http.Agent, counts: LoadCounts): Promise
   let last = first;
   // A refused connection stays refused for a moment: the one retry comes at the end of what the client may wait.
   if (first.kind === 'refused') await new Promise((resolve) => setTimeout(resolve, RETRY_WITHIN_MS - 200));
-  if (first.kind === 'refused' || first.kind === 'reset') last = await get(url, agent);
+  if (first.kind === 'refused' || first.kind === 'reset') last = await get(url, AGAIN);
   counts.latenciesMs.push(performance.now() - start);
   if (last.kind === 'answered' && last.status < 500) {
     counts.ok += 1;

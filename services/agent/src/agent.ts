@@ -5,15 +5,7 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  hostPaths,
-  readBootId,
-  rotateLog,
-  scanProcesses,
-  signalProcess,
-  type HostPaths,
-  type ScannedProcess,
-} from '@mitosis/actuators';
+import { hostPaths, readBootId, rotateLog, scanProcesses, type HostPaths } from '@mitosis/actuators';
 import {
   compareEpochs,
   MANAGEMENT_COMPONENTS,
@@ -23,6 +15,7 @@ import {
 } from '@mitosis/contracts';
 import { historyDirectory, Journal } from '@mitosis/history';
 import { DEFAULT_DOCKER, readPortRange, type AgentConfig } from './agent.config.js';
+import { killTasks } from './adapters/leftover-tasks.js';
 import type { Log } from './adapters/log.js';
 import { certifiedRole } from './decide/secure-command.js';
 import { HostSecrets } from './identity/host-secrets.js';
@@ -401,8 +394,3 @@ export class Agent {
     this.services.drivers.close();
   }
 }
-
-/** Probes and tools of a killed predecessor: nobody waits for them any more. */
-const killTasks = (scan: readonly ScannedProcess[]): void => {
-  for (const one of scan) if (one.mark?.kind === 'task') signalProcess(one, 'SIGKILL');
-};

@@ -43,6 +43,7 @@ export interface InstanceDeps {
 /** Ends of a run that are somebody else's doing say nothing about the instance. */
 const FROM_OUTSIDE = new Set([128 + 2, 128 + 9, 128 + 15]);
 const DEFAULT_GRACE_MS = 10_000;
+const HEALTHY_POLL_MS = 50;
 const DETAIL_MAX = 1_000;
 
 export class Instance {
@@ -299,6 +300,14 @@ export class Instance {
   async restart(): Promise<void> {
     await this.hold(this.ownGraceMs());
     await this.letGo();
+  }
+
+  /** Resolves when its probe has passed, when it has ended for good, or at the bound. */
+  async whenHealthy(boundMs: number): Promise<void> {
+    for (let waitedMs = 0; waitedMs < boundMs && !this.isHealthy; waitedMs += HEALTHY_POLL_MS) {
+      if (this.phase === 'stopping' || this.phase === 'stopped') return;
+      await new Promise((resolve) => setTimeout(resolve, HEALTHY_POLL_MS));
+    }
   }
 
   async signal(signal: NodeJS.Signals, group: boolean): Promise<boolean> {

@@ -168,6 +168,23 @@ describe('birth', () => {
     await healthy(member.id);
   });
 
+  it('goes back to a snapshot when told, under a newer incarnation, and refuses what is none before it stops anything', async () => {
+    const born = await host.birth(request('a', 3));
+    const members = await Promise.all(born.etcd.map(({ id }) => healthy(id)));
+    etcdctl(members[0]!, 'put', 'key', 'before');
+    const file = join(host.home, 'told.snapshot');
+    etcdctl(members[0]!, 'snapshot', 'save', file);
+    etcdctl(members[0]!, 'put', 'key', 'after');
+    const broken = join(host.home, 'broken.snapshot');
+    writeFileSync(broken, readFileSync(file).subarray(0, 5_000));
+    await expect(host.restore('shop', broken)).rejects.toThrow(/no etcd snapshot/);
+    expect(etcdctl(members[0]!, 'get', 'key', '--print-value-only').trim()).toBe('after');
+    expect(await host.restore('shop', file)).toEqual({ incarnation: 2 });
+    const after = await Promise.all(members.map(({ id }) => healthy(id)));
+    for (const member of after)
+      expect(etcdctl(member, 'get', 'key', '--print-value-only').trim()).toBe('before');
+  });
+
   it('starts empty under a newer incarnation when there is no snapshot', async () => {
     const born = await host.birth(request('a'));
     const member = await healthy(born.etcd[0]!.id);

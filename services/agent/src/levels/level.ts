@@ -16,6 +16,7 @@ import type { InstanceState, LevelState } from '../state/records.js';
 import { Saved } from '../state/saved.js';
 import type { TombstoneLog } from '../state/tombstone-log.js';
 import { placeListeners } from '../listeners/container-listeners.js';
+import { actEntry } from './act-entry.js';
 import { EventHub } from './event-hub.js';
 import type { HostServices } from './host-services.js';
 
@@ -99,18 +100,7 @@ export class Level {
   }
 
   private note(act: common.ActHeader | undefined, verb: string, id: string, refusal?: string): void {
-    this.host.history.record({
-      k: 'act',
-      verb,
-      id,
-      level: this.name,
-      fn: act?.function ?? '',
-      replica: act?.replica ?? '',
-      epoch: act?.epoch ?? ZERO_EPOCH,
-      decision: act?.decision ?? '',
-      verdict: refusal === undefined ? 'accepted' : 'refused',
-      reason: refusal ?? '',
-    });
+    this.host.history.record(actEntry(this.name, act, verb, id, refusal));
   }
 
   /** One after the other: births, listeners, recoveries. */

@@ -133,6 +133,9 @@ export class AgentUnderTest {
   birth(request: agent.BirthRequest): Promise<agent.BirthReply> {
     return this.call((m, o, done) => this.client.birth(request, m, o, done));
   }
+  restore(level: string, file: string): Promise<agent.RestoreReply> {
+    return this.call((m, o, done) => this.client.restore({ level, file }, m, o, done));
+  }
   purge(level: string): Promise<agent.PurgeReply> {
     return this.call((m, o, done) => this.client.purge({ level }, m, o, done));
   }
