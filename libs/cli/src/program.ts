@@ -12,8 +12,10 @@ import { registerGraph } from './commands/graph.command.js';
 import { registerJoin } from './commands/join.command.js';
 import { registerKill } from './commands/kill.command.js';
 import { registerLogs } from './commands/logs.command.js';
+import { registerRecord } from './commands/record.command.js';
 import { registerRestore } from './commands/restore.command.js';
 import { registerScale } from './commands/scale.command.js';
+import { registerSimulate } from './commands/simulate.command.js';
 import { registerSites } from './commands/sites.command.js';
 import { registerSnapshot } from './commands/snapshot.command.js';
 import { registerStatus } from './commands/status.command.js';
@@ -34,6 +36,8 @@ const COMMANDS = [
   registerScale,
   registerControl,
   registerKill,
+  registerSimulate,
+  registerRecord,
   registerSites,
   registerSnapshot,
   registerRestore,

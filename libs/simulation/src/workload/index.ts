@@ -7,3 +7,7 @@ export * from './level-run.js';
 export { Plant, type PlantCall, type PlantComponent, type PlantOptions, type PlantSecond } from './plant.js';
 export type { ServiceTime } from './service-time.js';
 export * from './trace.js';
+export * from './compare.js';
+export * from './policy-spec.js';
+export * from './recording.js';
+export * from './traits.js';

@@ -1,0 +1,159 @@
+/**
+ * `mitosis simulate`: a load trace against the composition in virtual time, with the decision code of production, for
+ * several policies side by side. Changes nothing anywhere but the report it is asked for.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { MitosisError, type TypeGraph } from '@mitosis/contracts';
+import type { Comparison, Contender, Trace, Traits } from '@mitosis/simulation/workload';
+import type { Command } from 'commander';
+import { loadFiles, takesComposition, tellWarnings, type CompositionOptions } from '../composition.js';
+import { withContext, type Context, type ExitCode } from '../command.js';
+import { parseDuration } from './duration.js';
+import { loadPolicyFile } from './simulate/policy-file.js';
+import { renderComparison } from './simulate/table.js';
+import { renderSimulationPage } from './simulate/page.js';
+
+interface SimulateOptions extends CompositionOptions {
+  readonly trace: string;
+  readonly policy: string;
+  readonly report?: string;
+  readonly calibrate?: string;
+  readonly scale: string;
+  readonly from: string;
+  readonly for?: string;
+  readonly start?: string;
+  readonly late: string;
+  readonly price: string;
+  readonly seed: string;
+}
+
+export const registerSimulate = (program: Command): void => {
+  takesComposition(program.command('simulate'))
+    .description(
+      'replay a load trace against the composition in virtual time, for several policies side by side',
+    )
+    .requiredOption('--trace <csv>', 'load: "minute,requests" or "second,requests" and a line per bin')
+    .option(
+      '--policy <list>',
+      'own (what the composition says), slo, hpa, kpa, target, threshold, or files; options in parentheses',
+      'own',
+    )
+    .option('--report <html>', 'write a page with plots')
+    .option('--calibrate <recording>', 'service times, start-up times and visits from `mitosis record`')
+    .option('--scale <factor>', 'multiplies the load', '1')
+    .option('--from <duration>', 'leaves out the beginning of the trace', '0s')
+    .option('--for <duration>', 'plays this much of the trace')
+    .option('--start <duration>', 'start-up time of every component, instead of the measured or assumed one')
+    .option('--late <share>', 'late requests the clairvoyant optimum may have', '1%')
+    .option('--price <amount>', 'of an instance and hour, to tell cost in money', '0')
+    .option('--seed <number>', 'of everything random', '1')
+    .action(withContext<SimulateOptions>(simulate));
+};
+
+const readText = (context: Context, file: string, what: string): string => {
+  try {
+    return readFileSync(resolve(context.cwd, file), 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MitosisError('invalid_input', `${what} ${file} cannot be read: ${reason}`);
+  }
+};
+
+const positive = (text: string, option: string, least = 0): number => {
+  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text);
+  if (!Number.isFinite(value) || value < least || text.trim() === '')
+    throw new MitosisError('invalid_input', `${option} ${text}: expected a number of ${least} or more`);
+  return value;
+};
+
+type Workload = typeof import('@mitosis/simulation/workload');
+
+const loadTrace = (workload: Workload, context: Context, options: SimulateOptions): Trace => {
+  const whole = workload.parseTrace(options.trace, readText(context, options.trace, 'the trace'));
+  const seconds = workload.traceSeconds(whole);
+  const fromS = parseDuration(options.from) / 1_000;
+  if (fromS >= seconds)
+    throw new MitosisError('invalid_input', `--from ${options.from}: the trace is ${seconds} s long`);
+  const forS = options.for === undefined ? seconds - fromS : parseDuration(options.for) / 1_000;
+  return workload.scaleTrace(
+    workload.cutTrace(whole, fromS, Math.max(1, forS)),
+    positive(options.scale, '--scale'),
+  );
+};
+
+const traitsOf = (
+  workload: Workload,
+  context: Context,
+  options: SimulateOptions,
+  typeGraph: TypeGraph,
+): Traits => {
+  const { calibrate } = options;
+  const known: Traits =
+    calibrate === undefined
+      ? Object.fromEntries(Object.keys(typeGraph.components).map((name) => [name, workload.ASSUMED]))
+      : workload.calibrate(
+          typeGraph,
+          workload.parseRecording(calibrate, readText(context, calibrate, 'the recording')),
+        );
+  if (options.start === undefined) return known;
+  const startMs = parseDuration(options.start);
+  return Object.fromEntries(Object.entries(known).map(([name, traits]) => [name, { ...traits, startMs }]));
+};
+
+const contendersOf = async (
+  workload: Workload,
+  context: Context,
+  text: string,
+): Promise<readonly Contender[]> => {
+  const specs = workload.parsePolicies(text);
+  for (const spec of specs) workload.checkSpec(spec);
+  return Promise.all(
+    specs.map(async (spec): Promise<Contender> =>
+      workload.isPolicyFile(spec)
+        ? { spec, plugin: await loadPolicyFile(resolve(context.cwd, spec.name), spec.name) }
+        : { spec },
+    ),
+  );
+};
+
+const simulate = async (
+  context: Context,
+  args: readonly string[],
+  options: SimulateOptions,
+): Promise<ExitCode> => {
+  // Only this command needs the autoscaler's decisions; the others start without them (docs/decisions).
+  const workload = await import('@mitosis/simulation/workload');
+  const loaded = loadFiles(context, args, options);
+  tellWarnings(context, loaded);
+  const trace = loadTrace(workload, context, options);
+  const traits = traitsOf(workload, context, options, loaded.typeGraph);
+  if (options.calibrate === undefined)
+    context.output.warn(
+      `service times are assumed (${workload.ASSUMED.service.meanMs} ms, ${workload.ASSUMED.concurrency} at once): calibrate with a recording`,
+    );
+  const comparison = workload.comparePolicies({
+    typeGraph: loaded.typeGraph,
+    traits,
+    trace: { ...trace, name: basename(options.trace) },
+    contenders: await contendersOf(workload, context, options.policy),
+    seed: positive(options.seed, '--seed'),
+    lateShare: positive(options.late, '--late'),
+    pricePerHour: positive(options.price, '--price'),
+    onProgress: (done, all, what) => context.output.progress(`${done} of ${all} played; now ${what}`),
+  });
+  writeReport(context, options, comparison, loaded.typeGraph.name);
+  context.output.result({ ...comparison, traits }, () => renderComparison(comparison));
+  return 0;
+};
+
+const writeReport = (
+  context: Context,
+  { report }: SimulateOptions,
+  comparison: Comparison,
+  name: string,
+): void => {
+  if (report === undefined) return;
+  writeFileSync(resolve(context.cwd, report), renderSimulationPage(name, comparison));
+  context.output.milestone(`report: ${report}`);
+};

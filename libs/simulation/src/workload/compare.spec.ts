@@ -1,0 +1,154 @@
+import { bareComponent, bareTypeGraph, componentName, type TypeGraph } from '@mitosis/contracts';
+import { describe, expect, it } from 'vitest';
+import { highestAhead } from './clairvoyant.js';
+import { comparePolicies, type CompareOptions } from './compare.js';
+import { elasticityOf } from './elasticity.js';
+import { checkSpec, parsePolicies } from './policy-spec.js';
+import { ASSUMED } from './traits.js';
+
+const shop = (): TypeGraph =>
+  bareTypeGraph(
+    'shop',
+    [
+      bareComponent('web', {
+        scale: { min: 1, max: 40, initial: 1 },
+        policy: { kind: 'slo', holdMs: 0 },
+        dependsOn: [
+          { component: componentName('stock'), condition: 'started', required: true, restart: false },
+        ],
+      }),
+      bareComponent('stock', { scale: { min: 1, max: 40, initial: 1 }, policy: { kind: 'slo', holdMs: 0 } }),
+    ],
+    { objective: { latency: [{ percentile: 99, ms: 250 }], errorRatio: null, throughput: null } },
+  );
+
+const traits = {
+  web: { ...ASSUMED, concurrency: 1, startMs: 10_000 },
+  stock: { ...ASSUMED, concurrency: 1, startMs: 10_000 },
+};
+
+const traceOf = (rate: (minute: number) => number) => ({
+  name: 'made',
+  binS: 60,
+  rates: Float64Array.from({ length: 15 }, (_, minute) => rate(minute)),
+});
+
+const trace = traceOf((minute) => (minute >= 5 && minute < 10 ? 300 : 60));
+const ramp = traceOf((minute) => 100 + 10 * minute);
+
+const compare = (policies: string, changed: Partial<CompareOptions> = {}) =>
+  comparePolicies({
+    typeGraph: shop(),
+    traits,
+    trace,
+    contenders: parsePolicies(policies).map((spec) => ({ spec })),
+    seed: 1,
+    lateShare: 0.01,
+    pricePerHour: 0,
+    ...changed,
+  });
+
+/** Generous: these play hours of load on a machine that may do other things. */
+describe(comparePolicies.name, { timeout: 60_000 }, () => {
+  it('plays the same load for each policy, and again the same from the same seed', () => {
+    const first = compare('hpa(metric=rps,target=0.6),kpa');
+    const again = compare('kpa').policies[0];
+    expect(again).toEqual(first.policies[1]);
+    expect(compare('kpa', { seed: 2 }).policies[0]?.latePercent).not.toBe(again?.latePercent);
+    expect(first.policies.map(({ policy }) => policy)).toEqual(['hpa(metric=rps,target=0.6)', 'kpa']);
+    for (const { instances, p95Ms, latePercentOverTime } of first.policies) {
+      expect([instances.length, p95Ms.length, latePercentOverTime.length]).toEqual(
+        Array.from({ length: 3 }, () => first.series.atS.length),
+      );
+    }
+  });
+
+  it('finds that a lower target is later less and costs more', () => {
+    const [tight, roomy] = compare('hpa(metric=rps,target=0.95),hpa(metric=rps,target=0.4)').policies;
+    expect(roomy?.latePercent).toBeLessThan(tight?.latePercent ?? 0);
+    expect(roomy?.instanceHours).toBeGreaterThan(tight?.instanceHours ?? Infinity);
+  });
+
+  it('has a clairvoyant that keeps the late share and that nobody who keeps it undercuts by more than its grid', () => {
+    const { clairvoyant, policies } = compare(
+      'hpa(metric=rps,target=0.4),hpa(metric=rps,target=0.6),kpa(target=0.4)',
+      { trace: ramp },
+    );
+    expect(clairvoyant.latePercent).toBeLessThanOrEqual(1);
+    const keeping = policies.filter(({ latePercent }) => latePercent <= 1);
+    expect(keeping.length).toBeGreaterThan(0);
+    for (const { regret } of keeping) expect(regret).toBeGreaterThan(0.97);
+  });
+
+  it('takes a policy of the user, and the start-up time matters to all', () => {
+    const [spec] = parsePolicies('./five.mjs(count=5)');
+    if (spec === undefined) throw new Error('no spec');
+    const plugin = {
+      summary: 'a fixed count',
+      initial: () => ({}),
+      step: (_: unknown, __: unknown, { count }: Readonly<Record<string, string>>) => ({
+        state: {},
+        recommendation: { count: Number(count), reason: 'fixed', predicted: null, inputs: {} },
+      }),
+    };
+    const [own] = compare('slo', { contenders: [{ spec, plugin }] }).policies;
+    expect(own?.instances.slice(360)).toContain(10);
+    const slow = { web: { ...traits.web, startMs: 120_000 }, stock: { ...traits.stock, startMs: 120_000 } };
+    const late = (these: CompareOptions['traits']): number =>
+      compare('hpa(metric=rps)', { traits: these }).policies[0]?.latePercent ?? 0;
+    expect(late(slow)).toBeGreaterThan(2 * late(traits));
+  });
+
+  it('says what is missing in the composition', () => {
+    const without = { ...shop(), objective: null };
+    expect(() => compare('slo', { typeGraph: without })).toThrow(/no latency objective.*x-mitosis/);
+    expect(() => compare('slo', { typeGraph: { ...shop(), entry: null } })).toThrow(/no entry/);
+  });
+});
+
+describe(parsePolicies.name, () => {
+  it('reads names, options and files', () => {
+    expect(
+      parsePolicies('slo, hpa(target=0.7, metric=rps),./a.mjs(x=1)').map(({ name, options }) => [
+        name,
+        options,
+      ]),
+    ).toEqual([
+      ['slo', {}],
+      ['hpa', { target: '0.7', metric: 'rps' }],
+      ['./a.mjs', { x: '1' }],
+    ]);
+  });
+
+  it.each([
+    ['hpaa', /no policy "hpaa".*slo/],
+    ['hpa(goal=1)', /no option "goal".*target/],
+    ['hpa(target=none)', /target=none/],
+    ['hpa(metric=disk)', /"disk" is no metric/],
+    ['hpa(target)', /"target" in "hpa\(target\)" is no option/],
+    [' ', /no policy is named/],
+  ])('refuses %j', (text, message) => {
+    expect(() => parsePolicies(text).forEach(checkSpec)).toThrow(message);
+  });
+});
+
+describe('what hindsight and elasticity count', () => {
+  it('pays an instance from its start on and keeps it over gaps shorter than a start', () => {
+    const need = Uint16Array.from([1, 1, 1, 1, 4, 1, 1, 1, 1, 1]);
+    expect([...highestAhead(need, 2)]).toEqual([1, 1, 4, 4, 4, 1, 1, 1, 1, 1]);
+    expect([...highestAhead(Uint16Array.from([3, 1, 3, 1, 1]), 2)]).toEqual([3, 3, 3, 1, 1]);
+  });
+
+  it('follows the definitions of the SPEC research group', () => {
+    const demand = Uint16Array.from({ length: 120 }, (_, i) => (i < 60 ? 2 : 4));
+    const supply = Uint16Array.from({ length: 120 }, () => 3);
+    // Half of the time one of two too many, half of the time one of four too few; supply does not move with demand.
+    expect(elasticityOf([demand], [supply])).toEqual({
+      underAccuracy: 12.5,
+      overAccuracy: 25,
+      underTime: 50,
+      overTime: 50,
+      instability: 100,
+    });
+  });
+});
