@@ -16,6 +16,8 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly lengthMs: number;
   readonly print: (line: Readonly<Record<string, unknown>>) => void;
+  /** Aborted: no further events; what happened so far is healed and judged. */
+  readonly enough: AbortSignal;
 }
 
 export interface ChaosResult {
@@ -48,7 +50,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
     const up = await host.mitosis('up', '--ha', writeComposition(folder, port));
     if (up.code !== 0) throw new Error(`up failed: ${up.stderr}`);
     await host.converged([LEVEL]);
-    problems.push(...(await underLoad(host, port, events, print)));
+    problems.push(...(await underLoad(host, port, events, options)));
     problems.push(...(await endAndCheck(host, print)));
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
@@ -68,12 +70,12 @@ const underLoad = async (
   host: Host,
   port: number,
   events: readonly ChaosEvent[],
-  print: ChaosOptions['print'],
+  { print, enough }: ChaosOptions,
 ): Promise<readonly string[]> => {
   const load = startLoad(`http://127.0.0.1:${port}/`, RATE);
   const faults = new Faults(host);
   try {
-    await carryOutAll(faults, events, print);
+    await carryOutAll(faults, events, { print, enough });
     faults.resumeAll();
     const started = performance.now();
     const settled = await host.converged([LEVEL], SETTLE_MS).catch((error: unknown) => String(error));
@@ -90,7 +92,7 @@ const underLoad = async (
 const carryOutAll = async (
   faults: Faults,
   events: readonly ChaosEvent[],
-  print: ChaosOptions['print'],
+  { print, enough }: Pick<ChaosOptions, 'print' | 'enough'>,
 ): Promise<void> => {
   let started = performance.now();
   const heals: Promise<void>[] = [];
@@ -99,6 +101,7 @@ const carryOutAll = async (
     if (lateMs < 0) await wait(-lateMs);
     // What took long moves the rest: faults must not come in a heap that no schedule shows.
     else started += lateMs;
+    if (enough.aborted) break;
     const { heal, ...told } = await attempt(faults, event);
     print({ chaos: 'event', ...event, at: new Date().toISOString(), ...told });
     if (heal !== undefined) heals.push(wait(event.durationMs).then(heal));

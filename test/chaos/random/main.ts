@@ -1,6 +1,7 @@
 /**
  * `pnpm chaos --seed N --minutes M`: a chaos run, in a network namespace of its own where that is allowed (partitions are
- * left out where not). Prints the schedule as JSON lines; ends with 1 and keeps everything when a rule was violated.
+ * left out where not). Interrupted, it heals and judges what happened so far.
+ * Prints the schedule as JSON lines; ends with 1 and keeps everything when a rule was violated.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -22,9 +23,12 @@ if (!Number.isInteger(seed) || !(minutes > 0)) {
 
 const prefix = hasOwnNetwork() ? undefined : inOwnNetwork();
 if (prefix === undefined) {
+  const enough = new AbortController();
+  process.once('SIGINT', () => enough.abort());
   const { problems } = await runChaos({
     seed,
     lengthMs: minutes * 60_000,
+    enough: enough.signal,
     print: (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
   });
   if (problems.length > 0)
