@@ -48,6 +48,8 @@ export const staleForever: Defect = {
   summary: 'metrics never get too old: the last known ones stand for those that are missing',
   brokenBy: ['holds-load'],
   provokedBy: ['metrics-lost', 'metrics-lost', 'load', 'load'],
+  // Much load, little load for long enough to be believed, and then much again that nobody is told of.
+  plan: 'load@7000+0#4,load@16000+0#7,metrics-lost@18500+12000#1,load@18600+0#4',
   level: () => {
     const last = new Map<string, monitor.ComponentSnapshot>();
     return hearing((snapshot) => ({

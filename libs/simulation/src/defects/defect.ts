@@ -9,5 +9,7 @@ export interface Defect {
   readonly brokenBy: readonly InvariantName[];
   /** Faults that bring it to light: what its schedules are drawn from. */
   readonly provokedBy: readonly FaultName[];
+  /** A schedule that brings it to light with most seeds, where chance would take long; as `formatSchedule` writes it. */
+  readonly plan?: string;
   readonly level: () => Partial<Pick<SimLevelOptions, 'seams' | 'rules' | 'ports'>>;
 }

@@ -1,4 +1,5 @@
 /** What can go wrong between any two parties. */
+import type { Child } from '../host/host.js';
 import type { SimLevel } from '../level/sim-level.js';
 import { ETCD, type LinkFault, type Party } from '../world/network.js';
 import { one, type Fault } from './fault.js';
@@ -60,6 +61,18 @@ const cutOff = (
   },
 });
 
+const silence = (level: SimLevel, routers: readonly Child[]): (() => void) | undefined => {
+  const managers = level.managers();
+  if (routers.length === 0 || managers.length === 0) return undefined;
+  level.trace.add(`fault: the metrics of ${routers.map(({ id }) => id).join(', ')} are lost`);
+  const ends = routers.flatMap((router) =>
+    managers.map((manager) => level.network.disturb(router.id, manager.id, 'black')),
+  );
+  return () => {
+    for (const end of ends) end();
+  };
+};
+
 export const networkFaults = {
   'black-hole': between('nothing arrives between two parties', 'black'),
   cut: between('the connection between two parties is refused', 'cut'),
@@ -80,16 +93,27 @@ export const networkFaults = {
   ),
   'agent-isolated': cutOff('an agent is reached by nobody', agentParties, 'black'),
   'metrics-lost': {
-    summary: 'one router is heard by no manager: its metrics are missing',
+    summary: 'no router is heard by any manager: all metrics are missing',
+    lastsMs: [4_000, 12_000],
+    begin: (level) => silence(level, level.routers()),
+  },
+  'silent-router': {
+    summary: 'one router is heard by no manager: its part of the metrics is missing',
     lastsMs: [4_000, 12_000],
     begin: (level, random) => {
       const router = one(random, level.routers());
-      if (router === undefined) return undefined;
-      level.trace.add(`fault: the metrics of ${router.id} are lost`);
-      const ends = level.managers().map(({ id }) => level.network.disturb(router.id, id, 'black'));
-      return () => {
-        for (const end of ends) end();
-      };
+      return router === undefined ? undefined : silence(level, [router]);
+    },
+  },
+  'manager-agent-split': {
+    summary: 'one manager does not reach one agent: its acts are late',
+    lastsMs: [1_000, 7_000],
+    begin: (level, random) => {
+      const manager = one(random, level.managers());
+      const agent = one(random, agentParties(level));
+      if (manager === undefined || agent === undefined) return undefined;
+      level.trace.add(`fault: ${manager.id} does not reach ${agent}`);
+      return level.network.disturb(manager.id, agent, 'black');
     },
   },
   'split-sites': {

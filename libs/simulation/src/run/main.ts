@@ -1,11 +1,12 @@
 /** `pnpm sim`: one seed with its trace, many seeds over several processes, or all defects. */
 import { parseArgs } from 'node:util';
+import type { Defect } from '../defects/defect.js';
 import { DEFECTS, type DefectName } from '../defects/index.js';
 import { Coverage } from './coverage.js';
 import { runTasks, serveTasks, type SeedReport, type SeedTask } from './pool.js';
 import { describeCoverage, describeFailure, unreached } from './report.js';
 import { runSeed, type SeedOptions } from './run-seed.js';
-import { parseSchedule, scheduleFrom } from './schedule.js';
+import { parseSchedule, scheduleFrom, type Schedule } from './schedule.js';
 import { shorten } from './shorten.js';
 
 const HELP = `usage: pnpm sim [--seed N | --seeds A..B | --defects] [options]
@@ -134,6 +135,12 @@ const runMany = async (
   return failed.length > 0 || missing.length > 0 ? 1 : 0;
 };
 
+/** Twice as many faults as usual, out of those that provoke it; or the one plan that does. */
+const planOf = (seed: number, seconds: number, defect: Defect): Schedule =>
+  defect.plan === undefined
+    ? scheduleFrom(seed, seconds, defect.provokedBy, 2)
+    : parseSchedule(defect.plan);
+
 /** Each defect on schedules of the faults that provoke it. */
 const runDefects = async (
   seconds: number,
@@ -141,19 +148,19 @@ const runDefects = async (
   only: DefectName | undefined,
 ): Promise<number> => {
   let escaped = 0;
-  for (const [name, defect] of Object.entries(DEFECTS) as [DefectName, (typeof DEFECTS)[DefectName]][]) {
+  for (const [name, defect] of Object.entries(DEFECTS) as [DefectName, Defect][]) {
     if (only !== undefined && only !== name) continue;
     let caughtBy: SeedReport | undefined;
     let tried = 0;
     const tasks = (function* (): Generator<SeedTask> {
       for (let seed = 1; seed <= DEFECT_SEEDS_MAX; seed += 1)
-        yield { seed, seconds, defect: name, schedule: scheduleFrom(seed, seconds, defect.provokedBy) };
+        yield { seed, seconds, defect: name, schedule: planOf(seed, seconds, defect) };
     })();
     await runTasks(tasks, workers, (report) => {
       tried += 1;
       const { violation } = report;
       const caught =
-        violation !== undefined && (defect.brokenBy as readonly string[]).includes(violation.invariant);
+        violation !== undefined && defect.brokenBy.includes(violation.invariant);
       if (caught) caughtBy ??= report;
       return !caught;
     });

@@ -5,6 +5,9 @@ import type { CoverageCounts } from './coverage.js';
 import { runSeed, type SeedOutcome } from './run-seed.js';
 import type { Schedule } from './schedule.js';
 
+/** A worker is replaced after so many seeds: what libraries keep of dead processes does not add up. */
+const RECYCLE_SEEDS = 60;
+
 export interface SeedTask {
   readonly seed: number;
   readonly seconds: number;
@@ -45,15 +48,23 @@ export const runTasks = async (
 ): Promise<void> => {
   const children: ChildProcess[] = [];
   let stopped = false;
-  const serve = async (): Promise<void> => {
-    const child = fork(process.argv[1] ?? '', ['--worker'], { execArgv: ['--no-warnings'] });
+  const start = (): ChildProcess => {
+    const execArgv = ['--no-warnings', '--max-semi-space-size=32'];
+    const child = fork(process.argv[1] ?? '', ['--worker'], { execArgv });
     children.push(child);
-    while (!stopped) {
+    return child;
+  };
+  const serve = async (): Promise<void> => {
+    let child = start();
+    for (let done = 1; !stopped; done += 1) {
       const next = tasks.next();
       if (next.done === true) break;
       const answer = await ask(child, next.value);
       if (answer.report === undefined) throw new Error(answer.error ?? 'a worker answered nothing');
       if (!onReport(answer.report)) stopped = true;
+      if (done % RECYCLE_SEEDS > 0) continue;
+      child.disconnect();
+      child = start();
     }
     child.disconnect();
   };

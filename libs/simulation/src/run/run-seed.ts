@@ -94,7 +94,12 @@ export const runSeed = async (options: SeedOptions): Promise<SeedOutcome> => {
     virtualMs: level.nowMs,
     coverage,
     schedule,
-    trace: violation === undefined ? [] : level.trace.tail(options.keepTrace === true ? 1e6 : TRACE_TAIL),
+    trace:
+      options.keepTrace === true
+        ? level.trace.tail(Infinity)
+        : violation === undefined
+          ? []
+          : level.trace.tail(TRACE_TAIL),
   };
 };
 

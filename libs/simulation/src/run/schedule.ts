@@ -25,11 +25,16 @@ const CLOSE_MS = 1_500;
 export const scheduleOf = (seed: number, seconds: number): Schedule =>
   scheduleFrom(seed, seconds, FAULT_NAMES);
 
-/** A schedule of these faults only. */
-export const scheduleFrom = (seed: number, seconds: number, faults: readonly FaultName[]): Schedule => {
+/** A schedule of these faults only; `density` multiplies their number. */
+export const scheduleFrom = (
+  seed: number,
+  seconds: number,
+  faults: readonly FaultName[],
+  density = 1,
+): Schedule => {
   const random = seededRandom(seed).split('schedule');
   const lastMs = seconds * 1_000 - QUIET_MS;
-  const count = Math.max(1, Math.round(random.whole(COUNT_MIN, COUNT_MAX) * (lastMs / 38_000)));
+  const count = Math.max(1, Math.round(density * random.whole(COUNT_MIN, COUNT_MAX) * (lastMs / 38_000)));
   let atMs = FIRST_MS;
   const schedule = Array.from({ length: count }, (): ScheduledFault => {
     const fault = random.pick(faults);

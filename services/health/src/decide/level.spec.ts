@@ -8,6 +8,7 @@ import {
   type ChildRecord,
   type InstanceRecord,
   type ListenersRecord,
+  siteId,
 } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
 import { compositeOf } from './composite.js';
@@ -249,6 +250,23 @@ describe('management', () => {
   it('makes managers and routers as many as the composition says', () => {
     expect(startedOf(input(), 'mitosis-manager')).toHaveLength(1);
     expect(startedOf(input(), 'mitosis-router')).toHaveLength(1);
+  });
+
+  it('puts the second manager on another site, and waits a moment for one that was never heard', () => {
+    const other = siteId('other');
+    const base = input();
+    const sites = new Map(base.sites).set(other, versioned({ ...base.sites.get(SITE)!.value, site: other }));
+    const at = (nowMs: number): HealthInput => ({
+      ...base,
+      sites,
+      nowMs,
+      spec: versioned({ ...base.spec!.value, appliedAtMs: NOW }),
+    });
+    expect(startedOf(at(NOW + 100), 'mitosis-manager')).toEqual([]);
+    expect(startedOf(at(NOW + 2_000), 'mitosis-manager').map(({ site }) => site)).toEqual([SITE]);
+    const heard = { synced: true, host: '127.0.0.2', statuses: new Map() };
+    const both = { ...at(NOW + 100), agents: new Map(base.agents).set(other, heard) };
+    expect(startedOf(both, 'mitosis-manager').map(({ site }) => site)).toEqual([other]);
   });
 
   it('adopts what a birth started before it counts', () => {

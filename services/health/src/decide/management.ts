@@ -93,6 +93,9 @@ const fnv1a = (text: string): number => {
   return hash >>> 0;
 };
 
+/** An agent that is there answers within milliseconds. */
+const FIRST_HEARING_MS = 2_000;
+
 const decideGroup = (world: World, group: ReplicaGroup): World => {
   const cleared = clearFailed(world, group);
   return removeReplicas(addReplicas(cleared, group), group);
@@ -162,9 +165,35 @@ const addReplicas = ({ world, held, attempt }: Cleared, group: ReplicaGroup): Wo
       const reason = 'no site can be asked';
       return waitFor(next, { component: group.component, on: 'agent', reason });
     }
+    const awaited = awaitedSite(next, group, site);
+    if (awaited !== undefined) {
+      const reason = `${awaited.site} has not been heard yet`;
+      return waitFor(next, { component: group.component, on: 'agent', reason }, awaited.untilMs);
+    }
     next = addReplica(next, group, site, attempt);
   }
   return next;
+};
+
+/**
+ * Right after a birth only the first machine's agent has been heard: two managers there would be lost together. So a
+ * second one waits a moment for the others.
+ */
+const awaitedSite = (
+  world: World,
+  group: ReplicaGroup,
+  site: SiteId,
+): { readonly site: string; readonly untilMs: number } | undefined => {
+  const { spec, sites, agents, nowMs } = world.input;
+  const isShared = membersOf(world, group).some((record) => record.site === site && isUp(record));
+  if (group.component !== MANAGEMENT_COMPONENTS.manager || !isShared || spec === undefined) return undefined;
+  const untilMs = spec.value.appliedAtMs + FIRST_HEARING_MS;
+  // A wall clock that was set back must not make it wait for longer.
+  if (nowMs >= untilMs || untilMs - nowMs > FIRST_HEARING_MS) return undefined;
+  const unheard = [...sites.values()].find(
+    ({ value }) => value.driver === 'process' && (agents.get(siteId(value.site))?.host ?? '') === '',
+  );
+  return unheard === undefined ? undefined : { site: unheard.value.site, untilMs };
 };
 
 const emptiest = (world: World, group: ReplicaGroup): SiteId | undefined => {
