@@ -12,6 +12,13 @@ export const readClocks = (clock: Clock): Clocks => ({
   bootMs: clock.bootMs(),
 });
 
+/** What the `level` record said at the time of the grant. */
+export interface StoreIncarnation {
+  readonly incarnation: number;
+  /** Modification revision of the record: every write under the lease compares it. */
+  readonly levelRevision: number;
+}
+
 export class HeldLease {
   readonly id: string;
   readonly ttlMs: number;
@@ -19,17 +26,25 @@ export class HeldLease {
   readonly #abort = new AbortController();
   #cancelTimer: () => void = () => undefined;
 
-  /** `levelRevision`: modification revision of the `level` record at the time of the grant; 0: there was none. */
   constructor(
     granted: GrantedLease,
     sent: Clocks,
-    readonly levelRevision: number,
+    private readonly store: StoreIncarnation,
     private readonly clock: Clock,
   ) {
     this.id = granted.id;
     this.ttlMs = granted.ttlMs;
     this.#deadline = leaseDeadline(sent, granted.ttlMs);
     this.#arm();
+  }
+
+  get levelRevision(): number {
+    return this.store.levelRevision;
+  }
+
+  /** Of the store this lease is in: part of the epoch of every act under it. */
+  get incarnation(): number {
+    return this.store.incarnation;
   }
 
   /** Aborted when the lease ended; its reason says why. */

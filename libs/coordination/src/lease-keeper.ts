@@ -3,17 +3,19 @@
  * time. Must never believe a lease longer than the server could: deadlines count from sending times.
  */
 import { KEYS, MitosisError } from '@mitosis/contracts';
-import type { LevelRecord } from '@mitosis/contracts';
+import type { LevelId, LevelRecord } from '@mitosis/contracts';
 import { pause } from './clock.js';
 import type { Clock } from './clock.js';
 import { keepAlivePlan } from './decide/lease-deadline.js';
-import { HeldLease, readClocks } from './held-lease.js';
+import { HeldLease, readClocks, type StoreIncarnation } from './held-lease.js';
 import type { Store } from './store.js';
 
 export interface LeaseKeeperOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly ttlMs: number;
+  readonly level: LevelId;
+  /** The one this process was started for. */
   readonly incarnation: number;
   /** Everything that hangs on the lease is put again here; it must end with the lease's signal. */
   readonly onHeld: (lease: HeldLease) => void;
@@ -70,15 +72,15 @@ export class LeaseKeeper {
     }
   }
 
-  /** Retries until there is a lease in a store of the right incarnation, or the keeper is closed. */
+  /** Retries until there is a lease, or the keeper is closed. */
   async #acquire(closing: AbortSignal): Promise<HeldLease | undefined> {
     const { store, clock, ttlMs, onTrouble } = this.options;
     for (let waitMs = RETRY_MIN_MS; !closing.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
       try {
-        const levelRevision = await this.#levelRevision(closing);
+        const claimed = await this.#claimLevel(closing);
         const sent = readClocks(clock);
         const granted = await store.grantLease(ttlMs, { signal: closing });
-        const lease = new HeldLease(granted, sent, levelRevision, clock);
+        const lease = new HeldLease(granted, sent, claimed, clock);
         if (lease.isLive()) return lease;
         await this.#revoke(lease, REVOKE_TIMEOUT_MS);
       } catch (error) {
@@ -89,16 +91,27 @@ export class LeaseKeeper {
     return undefined;
   }
 
-  /** Throws when the store is of another incarnation than this process was started for: it must not act there. */
-  async #levelRevision(signal: AbortSignal): Promise<number> {
-    const entry = await this.options.store.get(KEYS.level, { signal });
-    if (entry === undefined) return 0;
-    const { incarnation } = JSON.parse(entry.value) as LevelRecord;
-    if (incarnation === this.options.incarnation) return entry.modRevision;
-    throw new MitosisError(
-      'conflict',
-      `this process is of incarnation ${this.options.incarnation}, the store of ${incarnation}`,
+  /**
+   * The store says which incarnation it is of. A newer one than this process was started for is taken over: a process of
+   * another host learns in no other way that the store was made anew. An older one means that it was made anew out of an
+   * older snapshot: the record is raised first, which fences everybody who still acts under the old incarnation.
+   */
+  async #claimLevel(signal: AbortSignal): Promise<StoreIncarnation> {
+    const { store, level, incarnation } = this.options;
+    const entry = await store.get(KEYS.level, { signal });
+    if (entry !== undefined) {
+      const record = JSON.parse(entry.value) as LevelRecord;
+      if (record.incarnation >= incarnation)
+        return { incarnation: record.incarnation, levelRevision: entry.modRevision };
+    }
+    const record: LevelRecord = { v: 1, level, incarnation };
+    const { succeeded, revision } = await store.txn(
+      [{ key: KEYS.level, modRevision: entry?.modRevision ?? 0 }],
+      [{ kind: 'put', key: KEYS.level, value: JSON.stringify(record) }],
+      { signal },
     );
+    if (succeeded) return { incarnation, levelRevision: revision };
+    throw new MitosisError('conflict', 'another process claimed the store at the same moment');
   }
 
   /** Returns when the lease has ended, for whatever reason. */

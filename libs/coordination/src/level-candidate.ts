@@ -116,9 +116,13 @@ export class LevelCandidate implements Candidate {
     this.release('the process leaves the level');
   }
 
+  get #incarnation(): number {
+    return this.#lease?.incarnation ?? this.context.incarnation;
+  }
+
   /** The candidates as the view shows them, the leader first. */
   seen(): readonly SeenCandidate[] {
-    return candidatesOf(this.fn, this.context.election.entries.values(), this.context.incarnation);
+    return candidatesOf(this.fn, this.context.election.entries.values(), this.#incarnation);
   }
 
   /** The view of `election/` changed, or our own key did. */
@@ -145,14 +149,14 @@ export class LevelCandidate implements Candidate {
     const lease = this.#lease;
     // One session per epoch: one that has ended is over for good.
     if (this.#session?.epoch.revision === this.#revision || lease?.isLive() !== true) return;
-    const { store, level, incarnation, replica, observer } = this.context;
+    const { store, level, replica, observer } = this.context;
     const session = new FencedSession({
       store,
       level,
       fn: this.fn,
       replica,
       lease,
-      epoch: { incarnation, revision: this.#revision },
+      epoch: { incarnation: lease.incarnation, revision: this.#revision },
       onResign: () => this.resign(),
       observer,
     });

@@ -259,18 +259,27 @@ describe('leadership', () => {
     expect(a.membership.leaseId()).not.toBe(leaseId);
   });
 
-  it('is never taken in a store of another incarnation', async () => {
-    const { clock, etcd, join } = setUp();
+  it('takes over the incarnation of the store when that is newer', async () => {
+    const { etcd, join, leads } = setUp();
     const record: LevelRecord = { v: 1, level, incarnation: 2 };
     await etcd
       .store('birth', 'mitosis/shop/')
       .txn([], [{ kind: 'put', key: KEYS.level, value: JSON.stringify(record) }]);
+    expect((await leads(join('a', 1))).epoch.incarnation).toBe(2);
+  });
+
+  it('claims a store that was made anew out of an older one, and fences who still acts in it', async () => {
+    const { clock, etcd, join, leads } = setUp();
     const old = join('a', 1);
+    const session = await leads(old);
     const right = join('b', 2);
-    await clock.until(() => right.candidate.session() !== undefined);
-    await clock.advance(10_000);
-    expect(old.membership.leaseId()).toBeUndefined();
-    expect(old.troubles[0]).toMatchObject({ code: 'conflict' });
+    await clock.until(() => !session.isLive());
+    await expect(write(session, 'late')).rejects.toThrow(FencedError);
+    // Both go on under the newer incarnation, whoever of them leads.
+    await clock.until(() => (old.candidate.session() ?? right.candidate.session()) !== undefined);
+    expect((old.candidate.session() ?? right.candidate.session())?.epoch.incarnation).toBe(2);
+    const stored = await etcd.store('look', 'mitosis/shop/').get(KEYS.level);
+    expect(JSON.parse(stored?.value ?? '')).toEqual({ v: 1, level, incarnation: 2 });
   });
 
   it('ends when the level gets a new incarnation under it', async () => {

@@ -55,6 +55,8 @@ export class LevelMembership implements Membership {
   readonly #options: JoinLevelOptions;
   readonly #clock: Clock;
   readonly #election: View;
+  /** The one record that says which incarnation the store is of. */
+  readonly #level: View;
   readonly #keeper: LeaseKeeper;
   readonly #published: PublishedKeys;
   readonly #peers: PeerWatch;
@@ -69,6 +71,7 @@ export class LevelMembership implements Membership {
     this.#clock = options.clock ?? systemClock;
     this.#waiters = new Waiters(this.#clock);
     this.#election = options.store.view(PREFIXES.election);
+    this.#level = options.store.view(KEYS.level);
     const onTrouble = (error: unknown): void => {
       options.onTrouble?.(error);
     };
@@ -82,12 +85,18 @@ export class LevelMembership implements Membership {
       store: options.store,
       clock: this.#clock,
       ttlMs: options.leaseTtlMs,
+      level: options.level,
       incarnation: options.incarnation,
       onHeld: (lease) => this.#onHeld(lease),
       onLost: (_, reason) => this.#onLost(reason),
       onTrouble,
     });
-    this.#offChange = this.#election.onChange(() => this.#evaluate());
+    const offElection = this.#election.onChange(() => this.#evaluate());
+    const offLevel = this.#level.onChange(() => this.#onLevel());
+    this.#offChange = () => {
+      offElection();
+      offLevel();
+    };
   }
 
   /** Resolves when the process has a lease in its level. */
@@ -139,6 +148,7 @@ export class LevelMembership implements Membership {
     await this.#removeKeys(keys);
     await this.#keeper.close();
     this.#election.close();
+    this.#level.close();
   }
 
   /**
@@ -153,6 +163,13 @@ export class LevelMembership implements Membership {
     const { store } = this.#options;
     // Refused when somebody revoked the lease before; unreachable is told by the keeper.
     await store.txn(keys, deletes, { timeoutMs: REMOVE_TIMEOUT_MS }).catch(() => undefined);
+  }
+
+  /** The store is of another incarnation now: whatever hangs on a lease of before is over, also for who writes nothing. */
+  #onLevel(): void {
+    const lease = this.#keeper.lease;
+    const revision = this.#level.get(KEYS.level)?.modRevision ?? 0;
+    if (lease !== undefined && revision > lease.levelRevision) lease.end('the level has another incarnation');
   }
 
   #onHeld(lease: HeldLease): void {

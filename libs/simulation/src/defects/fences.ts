@@ -17,7 +17,15 @@ const isFence = (key: string): boolean => key.startsWith(PREFIXES.election) || k
 export const noWriteFence: Defect = {
   summary: 'a leader’s writes do not compare its election key',
   brokenBy: ['commits-by-the-holder'],
-  provokedBy: ['etcd-cut-off', 'etcd-cut-off', 'etcd-cut-off', 'crash-instance', 'crash-instance', 'load', 'roll-out'],
+  provokedBy: [
+    'etcd-cut-off',
+    'etcd-cut-off',
+    'etcd-cut-off',
+    'crash-instance',
+    'crash-instance',
+    'load',
+    'roll-out',
+  ],
   level: () => ({
     seams: {
       store: (store) =>
@@ -151,14 +159,27 @@ export const etcd3Election: Defect = {
 export const actingAfterDeadline: Defect = {
   summary: 'a leader that was stopped goes on acting before it looks at its deadline',
   brokenBy: ['acts-inside-sessions'],
-  provokedBy: ['stop-beyond-lease', 'stop-beyond-lease', 'crash-instance', 'crash-instance', 'crash-instance'],
+  provokedBy: [
+    'stop-beyond-lease',
+    'stop-beyond-lease',
+    'crash-instance',
+    'crash-instance',
+    'crash-instance',
+  ],
   level: () => believing(true),
 };
 
 export const agentsWithoutFence: Defect = {
   summary: 'agents carry out acts of every epoch',
   brokenBy: ['acts-in-order'],
-  provokedBy: ['manager-agent-split', 'manager-agent-split', 'accusation', 'accusation', 'crash-instance', 'crash-instance'],
+  provokedBy: [
+    'manager-agent-split',
+    'manager-agent-split',
+    'accusation',
+    'accusation',
+    'crash-instance',
+    'crash-instance',
+  ],
   level: () => ({
     rules: {
       judgeAct: (highest, act) =>

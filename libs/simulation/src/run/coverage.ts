@@ -1,5 +1,5 @@
 /** How often what was reached: a run that reaches nothing proves nothing. */
-import { KEYS } from '@mitosis/contracts';
+import { KEYS, MANAGEMENT_COMPONENTS } from '@mitosis/contracts';
 import { FAULT_NAMES, type FaultName } from '../faults/index.js';
 import { putsOf } from '../invariants/writes.js';
 import type { SimLevel } from '../level/sim-level.js';
@@ -88,6 +88,11 @@ export const watchStates = (level: SimLevel): void => {
     if (kind === 'expired' || kind === 'revoked') level.reach(`lease ${kind}`);
   });
   level.observe({
+    onSpawn: (host, child) => {
+      const others = level.managers().filter((other) => level.hostOf(other) !== host);
+      if (child.component === MANAGEMENT_COMPONENTS.manager && others.length > 0)
+        level.reach('managers on both sites');
+    },
     onTxn: (seen) => {
       if (!seen.response.succeeded) level.reach('a commit refused');
       for (const { value } of putsOf(seen, 'instances')) {

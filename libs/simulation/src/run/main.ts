@@ -137,9 +137,7 @@ const runMany = async (
 
 /** Twice as many faults as usual, out of those that provoke it; or the one plan that does. */
 const planOf = (seed: number, seconds: number, defect: Defect): Schedule =>
-  defect.plan === undefined
-    ? scheduleFrom(seed, seconds, defect.provokedBy, 2)
-    : parseSchedule(defect.plan);
+  defect.plan === undefined ? scheduleFrom(seed, seconds, defect.provokedBy, 2) : parseSchedule(defect.plan);
 
 /** Each defect on schedules of the faults that provoke it. */
 const runDefects = async (
@@ -159,8 +157,7 @@ const runDefects = async (
     await runTasks(tasks, workers, (report) => {
       tried += 1;
       const { violation } = report;
-      const caught =
-        violation !== undefined && defect.brokenBy.includes(violation.invariant);
+      const caught = violation !== undefined && defect.brokenBy.includes(violation.invariant);
       if (caught) caughtBy ??= report;
       return !caught;
     });
