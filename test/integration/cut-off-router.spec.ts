@@ -123,9 +123,9 @@ describe('a router that is cut off from etcd', () => {
     await eventually('the router serves web', async () => (await ask(held.port)) === 'web', BOUND_MS);
     proxy.blackHole();
     const answers = new Map<string, number>();
-    let over = false;
+    const over = new AbortController();
     const load = (async () => {
-      while (!over) {
+      while (!over.signal.aborted) {
         const answer = await ask(held.port);
         answers.set(answer, (answers.get(answer) ?? 0) + 1);
       }
@@ -154,7 +154,7 @@ describe('a router that is cut off from etcd', () => {
     await host.stop('shop', 'web-3');
     proxy.heal();
     await eventually('the router has caught up', async () => (await ask(held.port)) === 'web', BOUND_MS);
-    over = true;
+    over.abort();
     await load;
     expect(answers.get('other')).toBeUndefined();
     expect(answers.get('web')).toBeGreaterThan(0);
