@@ -15,7 +15,7 @@ export interface Contender {
   policy(knob: number, tier: TierSeen): ScalingPolicy;
 }
 
-const SHARES = [0.25, 0.4, 0.55, 0.65, 0.75, 0.85];
+const SHARES = [0.25, 0.4, 0.55, 0.65, 0.75, 0.85, 0.92];
 /** Of the weaker peers fewer are tried. */
 const SOME_SHARES = [0.3, 0.5, 0.7];
 

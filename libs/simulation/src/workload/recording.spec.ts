@@ -69,6 +69,9 @@ describe(calibrate.name, () => {
     expect(web?.service.meanMs).toBeLessThan(36);
     expect(stock?.service.meanMs).toBeGreaterThan(16);
     expect(stock?.service.meanMs).toBeLessThan(24);
+    expect(stock?.service.scv).toBeGreaterThan(0.1);
+    expect(stock?.service.scv).toBeLessThan(0.8);
+    expect(web?.service.scv).toBeLessThan(1.2);
     expect(web?.visits.stock).toBeCloseTo(1.5, 1);
     expect(web?.startMs).toBe(4_000);
     expect(web?.cpuShare).toBeGreaterThan(0.35);

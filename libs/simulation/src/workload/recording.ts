@@ -82,6 +82,8 @@ const REQUESTS_MIN = 3;
 /** This part of the seconds, those with the least time per request, counts as calm. */
 const CALM = 0.25;
 const SCV_MAX = 4;
+/** Standard normal quantile of 95 %. */
+const NORMAL_95 = 1.645;
 
 const sumOf = (seconds: readonly RecordedSecond[], name: string): number =>
   seconds.reduce((sum, { components }) => sum + (components[name]?.rate ?? 0), 0);
@@ -114,6 +116,20 @@ const ownMs = (
   return Math.max(0.05, seen.meanMs - below);
 };
 
+/** Standard deviation of the time in the component itself, in ms: variances add, so those of its calls are taken off. */
+const ownSpread = (
+  second: RecordedSecond,
+  name: string,
+  visits: Readonly<Record<string, number>>,
+): number => {
+  const variance = (component: string): number => {
+    const seen = second.components[component];
+    return seen === undefined ? 0 : ((seen.p95Ms - seen.meanMs) / NORMAL_95) ** 2;
+  };
+  const below = Object.entries(visits).reduce((sum, [callee, calls]) => sum + calls * variance(callee), 0);
+  return Math.sqrt(Math.max(0, variance(name) - below));
+};
+
 const traitsOf = (typeGraph: TypeGraph, { seconds }: Recording, name: string): ComponentTraits => {
   const callees = typeGraph.components[name]?.dependsOn.map(({ component }) => component) ?? [];
   const visits = Object.fromEntries(
@@ -129,7 +145,7 @@ const traitsOf = (typeGraph: TypeGraph, { seconds }: Recording, name: string): C
   const quiet = seconds.filter((second) => (ownMs(second, name, visits) ?? Infinity) <= calm);
   const figures = quiet.flatMap(({ components }) => components[name] ?? []);
   const spread = quantile(
-    figures.map(({ p95Ms, meanMs: mean }) => (p95Ms - mean) / 1.645 / meanMs),
+    quiet.map((second) => ownSpread(second, name, visits) / meanMs),
     0.5,
   );
   const cpu = quantile(
