@@ -88,6 +88,18 @@ export interface SiteRecord {
   readonly memoryBytes: number;
   readonly zone: string;
   readonly pricePerCpuHour: number;
+  /** Why nothing new is placed there; absent: nothing is wrong. */
+  readonly trouble?: SiteTrouble;
+}
+
+/**
+ * `closed`: the agent says that its engine does not answer; what runs there goes on and is kept. `lost`: the agent has been
+ * silent for longer than is waited for; its instances are replaced elsewhere, and end by committed decisions when it is back.
+ */
+export interface SiteTrouble {
+  readonly kind: 'closed' | 'lost';
+  readonly sinceMs: number;
+  readonly reason: string;
 }
 
 /** `placements/<component>` — placer; answers the target with this modification revision. */
@@ -207,6 +219,11 @@ export interface ListenerRecord {
   readonly host: string;
   readonly number: number;
   readonly published: boolean;
+  /**
+   * `docker`: containers of the site's host reach the component there, by its name and its own port. With an empty host
+   * they reach its containers directly instead (an engine without an agent of its own). Absent: for processes.
+   */
+  readonly network?: 'docker';
 }
 
 /** `children-entries/<component>` — router: the entry endpoints of a child level, as its router leader told. */

@@ -42,6 +42,11 @@ export class Drivers {
     return found;
   }
 
+  /** Where instances of the driver are reached; undefined: at the host's own address. */
+  addressOf(name: string): string | undefined {
+    return name === 'docker' ? this.docker.remoteHost : undefined;
+  }
+
   /** Each driver finds its own runs again. */
   async adopt(instances: readonly Instance[], bootId: string): Promise<void> {
     await Promise.all(

@@ -30,6 +30,8 @@ const CATCH_UP_MS = 3_000;
 const CONFLICT_RETRY_MS = 50;
 /** While an agent has not said what its host has. */
 const ASK_AGAIN_MS = 300;
+/** While there is a choice of sites. */
+const WATCH_SITES_MS = 2_000;
 
 interface Running {
   readonly context: FunctionContext;
@@ -67,7 +69,7 @@ export class PlacerReconciler implements FunctionShell {
     const hosts = new HostCapacities(context.peers, () => context.nowMs(), nudge);
     this.running = { context, views, hosts, children };
     for (const family of READ) this.ending.push(views[family].onChange(nudge));
-    hosts.ask([context.config.agent]);
+    hosts.ask([context.config.agent], false);
   }
 
   async stop(): Promise<void> {
@@ -83,11 +85,14 @@ export class PlacerReconciler implements FunctionShell {
     if (mode === 'paused') return { kind: 'idle', reason: 'paused' };
     await this.begin(running, session);
     const input = this.observe(session.epoch);
-    running.hosts.ask(agentsOf(input));
+    const watched = isWatched(input);
+    running.hosts.ask(agentsOf(input), watched);
     const plan = decidePlacement(input);
     if (mode === 'advise') return this.advise(session, plan);
     if (plan.writes.length === 0) {
       const [wait] = plan.waits;
+      if (wait === undefined && watched)
+        return { kind: 'waiting', on: 'sites', reason: 'watches the sites', untilMs: nowMs + WATCH_SITES_MS };
       return wait === undefined
         ? { kind: 'idle', reason: 'everything has its place' }
         : { kind: 'waiting', ...wait, untilMs: nowMs + ASK_AGAIN_MS };
@@ -153,6 +158,7 @@ export class PlacerReconciler implements FunctionShell {
       memoryBytes: value.memoryBytes,
       zone: value.zone,
       pricePerCpuHour: value.pricePerCpuHour,
+      ...(value.trouble === undefined ? {} : { trouble: `${value.trouble.kind}: ${value.trouble.reason}` }),
     }));
     return { sites, uses: this.uses().uses };
   }
@@ -201,6 +207,12 @@ export class PlacerReconciler implements FunctionShell {
     return { kind: 'idle', reason: `advises ${decisions.length} decisions` };
   }
 }
+
+/** There is a choice of hosts, or an engine that may go away: then it has to be noticed. */
+const isWatched = ({ sites }: PlacerInput): boolean => {
+  const all = [...sites.values()].map(({ value }) => value);
+  return new Set(all.map(({ agent }) => agent)).size > 1 || all.some(({ driver }) => driver === 'docker');
+};
 
 /** Agents whose hosts' capacity may be needed. */
 const agentsOf = (input: PlacerInput): ReadonlySet<string> =>

@@ -7,7 +7,7 @@ import { MitosisError } from '@mitosis/contracts';
 import type { Actuator, Adoption, DriverState, Run, RunPlan, RunRef, Stray, Usage } from '../actuator.js';
 import { containerBody } from './container-body.js';
 import { DockerRun } from './docker-run.js';
-import { isLocal, parseEngineAddress, type EngineSettings } from './engine-address.js';
+import { hostOfEngine, isLocal, parseEngineAddress, type EngineSettings } from './engine-address.js';
 import { EngineClient, EngineError } from './engine-client.js';
 import type { ContainerInspect, ContainerSummary, EngineEvent } from './engine-types.js';
 import { EngineWatch, pause } from './engine-watch.js';
@@ -49,6 +49,8 @@ export class DockerActuator implements Actuator {
   readonly driver = 'docker';
   /** What runs is this machine's: its addresses are reached from here, and it may reach this machine's. */
   readonly local: boolean;
+  /** Where the ports of its containers are reached; undefined: at this machine's address. */
+  readonly remoteHost: string | undefined;
   private readonly client: EngineClient;
   private readonly watch: EngineWatch;
   private readonly images: Images;
@@ -64,6 +66,7 @@ export class DockerActuator implements Actuator {
     const { home, pool } = options;
     this.nowMs = options.nowMs ?? Date.now;
     this.local = isLocal(address);
+    this.remoteHost = hostOfEngine(address);
     this.client = new EngineClient(address);
     this.images = new Images({ client: this.client, pause, nowMs: this.nowMs });
     this.networks = new Networks({ client: this.client, home, pool });
@@ -171,7 +174,9 @@ export class DockerActuator implements Actuator {
     network: string,
   ): Promise<string> {
     const name = containerName(plan);
-    const body = containerBody({ home: this.options.home, plan, container, network });
+    // An address of this machine means nothing on another one.
+    const bound = this.local ? container : { ...container, host: '' };
+    const body = containerBody({ home: this.options.home, plan, container: bound, network });
     try {
       const { Id } = await this.client.call<{ readonly Id: string }>('POST', '/containers/create', {
         query: { name },

@@ -73,6 +73,20 @@ const sshAddress = (whole: string, rest: string): EngineAddress => {
 /** True when what the engine runs are processes of this machine, whose addresses this machine reaches. */
 export const isLocal = (address: EngineAddress): boolean => address.kind === 'unix';
 
+/** The engine's host, where ports of its containers are reached; undefined: this machine. */
+export const hostOfEngine = (address: EngineAddress): string | undefined => {
+  switch (address.kind) {
+    case 'unix':
+      return undefined;
+    case 'tcp':
+      return address.host;
+    case 'ssh':
+      return address.target.slice(address.target.indexOf('@') + 1);
+    default:
+      return address satisfies never;
+  }
+};
+
 export const spellAddress = (address: EngineAddress): string => {
   switch (address.kind) {
     case 'unix':

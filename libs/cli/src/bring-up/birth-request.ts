@@ -9,6 +9,7 @@ import {
   type InstanceId,
   type Release,
   type SiteId,
+  type SiteSpec,
   type TypeGraph,
 } from '@mitosis/contracts';
 
@@ -17,11 +18,14 @@ const LOCAL_SITE = siteId('local');
 /** ARCHITECTURE.md, rule 3: succession within about a lease; shorter ones make slow machines lose leaders for nothing. */
 const LEASE_TTL_MS = 3_000;
 
-/** The site that is this machine. */
-export const localSite = (typeGraph: TypeGraph): SiteId => {
-  const own = typeGraph.sites.find((site) => site.driver === 'process' && site.agent === '');
+/** The site that is this machine; where it is several, management belongs to the one of processes. */
+export const localSite = (typeGraph: TypeGraph, agentAddress = ''): SiteId => {
+  const here = typeGraph.sites.filter(({ agent: at }) => at === '' || at === agentAddress);
+  const own = here.find(({ driver }) => driver === 'process') ?? here.toSorted(byName)[0];
   return own === undefined ? LOCAL_SITE : siteId(own.name);
 };
+
+const byName = (a: SiteSpec, b: SiteSpec): number => (a.name < b.name ? -1 : 1);
 
 /** The agent ignores ids and specs of a level that already lives there. */
 export const birthRequest = (
@@ -44,7 +48,7 @@ export const birthRequest = (
       level,
       id: id(MANAGEMENT_COMPONENTS.manager),
       release,
-      site: localSite(typeGraph),
+      site: localSite(typeGraph, agentAddress),
       agent: agentAddress,
       etcd: '{{etcd}}',
       incarnation: '{{incarnation}}',

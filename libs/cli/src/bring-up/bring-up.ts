@@ -13,6 +13,8 @@ import { startAgent } from '../session/agent-start.js';
 import { birthRequest } from './birth-request.js';
 import { sealSecrets } from './seal-secrets.js';
 import { withRelease } from './with-release.js';
+import { engineMissing } from './engine-check.js';
+import { endAgent } from './take-down.js';
 import { levelsOf, readinessOf, type Readiness } from './readiness.js';
 
 export interface BringUpEvents {
@@ -34,6 +36,8 @@ export interface BroughtUp {
 
 /** A birth waits for etcd to answer; a slow disk may take some seconds. */
 const BIRTH_MS = 20_000;
+/** An engine that was never asked gets a moment to answer. */
+const HELLO_MS = 5_000;
 const POLL_MS = 100;
 /** Whatever generation is in force. */
 const ANY_GENERATION = -1;
@@ -50,6 +54,12 @@ export const bringUp = async (
 ): Promise<BroughtUp> => {
   const started = await startAgent(host, release, bound);
   if (started) events.milestone('agent started');
+  const info = await host.rpc.unary('agent', host.agentAddress, 'hello', {}, HELLO_MS);
+  const missing = engineMissing(typeGraph, info, host.agentAddress);
+  if (missing !== undefined) {
+    if (started) await endAgent(host);
+    throw missing;
+  }
   const request = birthRequest(typeGraph, release, host.agentAddress, newSuffix);
   const born = await host.rpc.unary('agent', host.agentAddress, 'birth', request, BIRTH_MS);
   events.milestone(born.adopted ? `${typeGraph.level} lives here already` : `${typeGraph.level} born`);

@@ -12,6 +12,7 @@ import { parseDuration } from './duration.js';
 interface DownOptions extends SharedOptions {
   readonly all?: boolean;
   readonly force?: boolean;
+  readonly volumes?: boolean;
   readonly timeout: string;
 }
 
@@ -22,6 +23,7 @@ export const registerDown = (program: Command): void => {
     .option('-p, --project-name <level>', 'the level meant')
     .option('--all', 'every level of this host')
     .option('--force', 'do not drain: stop everything at once')
+    .option('-v, --volumes', 'remove named volumes that were made for it, too: their data is gone then')
     .option('--timeout <duration>', 'longest time for an orderly end; then by force', '60s')
     .description('end a level and leave nothing of it')
     .action(withContext<DownOptions>(down));
@@ -39,8 +41,8 @@ const down = async (context: Context, args: readonly string[], options: DownOpti
           (name) => name !== undefined,
         );
   const taken: TakenDown[] = [];
-  for (const level of meant)
-    taken.push(await takeDown(context.host, level, options.force === true, bound, eventsOf(context)));
+  const how = { force: options.force === true, volumes: options.volumes === true };
+  for (const level of meant) taken.push(await takeDown(context.host, level, how, bound, eventsOf(context)));
   const agentEnded = await endAgent(context.host);
   context.output.result({ levels: taken, agentEnded }, () => summary(taken, agentEnded));
   return 0;

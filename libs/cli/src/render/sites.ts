@@ -8,7 +8,7 @@ const amount = (value: number, of: number): string =>
 
 export const renderSites = (reply: placer.SitesReply): string =>
   table(
-    ['SITE', 'DRIVER', 'INSTANCES', 'CORES', 'MEMORY', 'ZONE', 'AGENT'],
+    ['SITE', 'DRIVER', 'INSTANCES', 'CORES', 'MEMORY', 'ZONE', 'AGENT', 'TROUBLE'],
     reply.sites.map((site) => {
       const use = reply.uses.find((one) => one.site === site.site);
       const memory = site.memoryBytes === 0 ? 'unknown' : formatBytes(site.memoryBytes);
@@ -20,6 +20,7 @@ export const renderSites = (reply: placer.SitesReply): string =>
         use === undefined ? `unknown of ${memory}` : `${formatBytes(use.memoryBytes)} of ${memory}`,
         site.zone,
         site.agent,
+        site.trouble ?? '',
       ];
     }),
   );

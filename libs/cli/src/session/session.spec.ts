@@ -103,7 +103,7 @@ describe('a session of the command line', () => {
       { done: false, remaining: 4 },
       { done: true, remaining: 0 },
     ];
-    const taken = await takeDown(host, 'shop', false, boundOf(5_000), quiet);
+    const taken = await takeDown(host, 'shop', { force: false, volumes: false }, boundOf(5_000), quiet);
     expect(taken).toMatchObject({ orderly: true, reason: '' });
     expect(callsTo('dispose')).toHaveLength(2);
     expect(agent.purged).toEqual(['shop']);
@@ -112,7 +112,7 @@ describe('a session of the command line', () => {
   it('takes a level down by force when its management is dead, and says so', async () => {
     first.stop();
     second.stop();
-    const taken = await takeDown(host, 'shop', false, boundOf(1_000), quiet);
+    const taken = await takeDown(host, 'shop', { force: false, volumes: false }, boundOf(1_000), quiet);
     expect(taken.orderly).toBe(false);
     expect(taken.reason).toMatch(/managers answers/);
     expect(agent.purged).toEqual(['shop']);

@@ -140,7 +140,7 @@ export class Tour {
       const bound = boundOf(DOWN_MS, signal);
       await startAgent(this.host, resolveRelease(env), bound);
       if ((await this.host.levels()).some((info) => info.level === level))
-        await takeDown(this.host, level, true, bound, {
+        await takeDown(this.host, level, { force: true, volumes: false }, bound, {
           progress: () => undefined,
           milestone: () => undefined,
         });
@@ -286,7 +286,7 @@ export class Tour {
     let orderly = true;
     for (const { level, parent } of await this.host.levels()) {
       if (parent !== '') continue;
-      const taken = await takeDown(this.host, level, false, bound, {
+      const taken = await takeDown(this.host, level, { force: false, volumes: false }, bound, {
         progress: () => undefined,
         milestone: (text) => this.events.note(text),
       });

@@ -99,10 +99,10 @@ const portsFor = ({
     building.problems.warn(
       service.at,
       service.path,
-      'others call it, but it does not say on which port it listens',
-      'add expose: ["5432"] with its port',
+      'others call it, but it does not say on which port it listens: its name leads straight to its containers',
+      'add expose: ["5432"] with its port to have it routed, drained and scaled',
     );
-  return [defaultPort(service)];
+  return service.kind === 'service' && service.driver === 'docker' ? [] : [defaultPort(service)];
 };
 
 export const entryPorts = (composition: TypeGraph | null): readonly PortSpec[] => {

@@ -58,7 +58,8 @@ describe('ports', () => {
     const port = { name: 'default', target: 0, published: [] };
     expect(only(graph, 'web').ports).toEqual([{ ...port, protocol: 'http' }]);
     expect(only(graph, 'api').ports).toEqual([{ ...port, protocol: 'http' }]);
-    expect(only(graph, 'cache').ports).toEqual([{ ...port, protocol: 'tcp' }]);
+    // Nobody knows on which port a container listens: its name leads straight to it.
+    expect(only(graph, 'cache').ports).toEqual([]);
     expect(only(graph, 'worker').ports).toEqual([]);
   });
 
@@ -73,7 +74,7 @@ describe('ports', () => {
     expect(
       told('services: { a: { command: run, depends_on: [b] }, b: { image: redis } }', 'warnings'),
     ).toEqual([
-      'compose.yaml:1:51 services.b: others call it, but it does not say on which port it listens → add expose: ["5432"] with its port',
+      'compose.yaml:1:51 services.b: others call it, but it does not say on which port it listens: its name leads straight to its containers → add expose: ["5432"] with its port to have it routed, drained and scaled',
     ]);
   });
 });

@@ -192,7 +192,7 @@ export class Level {
       log: this.host.log,
       nowMs: this.host.nowMs,
       context: (one) => ({
-        host: this.host.host,
+        host: this.host.drivers.addressOf(one.state.spec.driver) ?? this.host.host,
         agentAddress: this.host.paths.address,
         dir: one.dir,
         incarnation: this.state.incarnation,
@@ -314,11 +314,15 @@ export class Level {
     return this.exclusively(async () => {
       await this.admit(request.act, 'listen');
       for (const { name } of request.listeners) assertListenerName(name);
-      const { placed, failed } = await placeListeners(this.name, request.listeners, this.host.drivers.docker);
+      const { placed, answered } = await placeListeners(
+        this.name,
+        request.listeners,
+        this.host.drivers.docker,
+      );
       const held = await this.host.listeners.ensure(this.name, placed, (listeners) =>
         this.saved.update({ listeners }),
       );
-      return [...held, ...failed];
+      return [...held, ...answered];
     });
   }
 

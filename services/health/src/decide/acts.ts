@@ -13,6 +13,7 @@ import {
 } from '@mitosis/contracts';
 import { mayStop, peersToJoin } from './etcd.js';
 import { instanceSpec } from './instance-spec.js';
+import { hostSite } from './hosts.js';
 import { releasable } from './listeners.js';
 import type { Act } from './plan.js';
 import { definitionOf } from './rollout.js';
@@ -56,7 +57,7 @@ const applicationSpec = (world: World, record: InstanceRecord): agent.InstanceSp
   const definition = definitionOf(world, record.component, record.version);
   return definition === undefined
     ? undefined
-    : instanceSpec(world.input.level, record, definition, world.listeners.get(record.site));
+    : instanceSpec(world.input.level, record, definition, world.listeners.get(hostSite(world, record.site)));
 };
 
 const managementSpec = (
@@ -88,6 +89,8 @@ const managementSpec = (
   if (record.component !== MANAGEMENT_COMPONENTS.router) return undefined;
   const unwanted = new Set(releasable(world, record.site).map(({ name }) => name));
   const names = (world.listeners.get(record.site)?.listeners ?? [])
+    // Without an address there is no socket: containers of that engine reach each other directly.
+    .filter(({ host, published, network }) => published || network === undefined || host !== '')
     .map(({ name }) => name)
     .filter((name) => !unwanted.has(name));
   return { ...routerSpec(process, names), version: record.version };

@@ -12,6 +12,7 @@ import {
   type ChildRecord,
   type SiteId,
 } from '@mitosis/contracts';
+import { hostsOf } from './hosts.js';
 import type { Act } from './plan.js';
 import { decided, newInstanceId, syncedSite, waitFor, wakeAt, type World } from './world.js';
 
@@ -93,10 +94,9 @@ const conceive = (world: World, child: ChildRecord, before: SiteId | undefined):
 const birthSite = (world: World): SiteId | undefined => {
   const count = (site: string): number =>
     [...world.births.values()].filter((birth) => birth.site === site).length;
-  return [...world.input.sites.values()]
-    .map(({ value }) => value)
-    .filter(({ driver, site }) => driver === 'process' && syncedSite(world, site) !== undefined)
-    .map(({ site }) => siteId(site))
+  return hostsOf(world)
+    .map(({ site }) => site)
+    .filter((site) => syncedSite(world, site) !== undefined)
     .sort((a, b) => count(a) - count(b) || (a < b ? -1 : 1))[0];
 };
 

@@ -1,8 +1,15 @@
 /**
  * The level as one component, for its parent and for `up`: what serves, what is missing, and why.
  */
-import { MANAGEMENT_COMPONENTS, type Component, type health, type InstanceRecord } from '@mitosis/contracts';
+import {
+  MANAGEMENT_COMPONENTS,
+  type Component,
+  type health,
+  type InstanceRecord,
+  type SiteRecord,
+} from '@mitosis/contracts';
 import { decideHealth } from './decide-health.js';
+import { hostsOf } from './hosts.js';
 import type { HealthInput } from './input.js';
 import { portsOf } from './listeners.js';
 import { routersOn } from './management.js';
@@ -164,11 +171,14 @@ const isReady = (world: World, component: health.ComponentHealth): boolean => {
   return known !== undefined && component.ready >= Math.min(definition.scale.min, known);
 };
 
+/** Its management is replaced elsewhere; nobody waits for it. */
+const isLost = ({ trouble }: SiteRecord): boolean => trouble?.kind === 'lost';
+
 const missingManagement = (world: World): string | undefined => {
   const typeGraph = typeGraphOf(world);
   if (typeGraph === undefined || world.input.management.release === null) return undefined;
   const { managers, routers, etcdMembers } = typeGraph.management;
-  const sites = [...world.input.sites.values()].filter(({ value }) => value.driver === 'process').length;
+  const sites = hostsOf(world).filter((host) => !host.sites.every(isLost)).length;
   const wantedRouters = Array.from({ length: sites }, (_, index) => routersOn(routers, index, sites)).reduce(
     (sum, count) => sum + count,
     0,

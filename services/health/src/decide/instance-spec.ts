@@ -12,7 +12,9 @@ import type {
   Probe,
   RunSpec,
 } from '@mitosis/contracts';
+import { containerSpec, namedListeners } from './container-spec.js';
 
+const EXEC_INSIDE_MS = 500;
 const LOG_MAX_BYTES = 8 * 1024 * 1024;
 /** A component that says nothing of its health is taken in once it accepts connections; it is never judged by that later. */
 const NEVER_FAILS = 1_000_000;
@@ -25,6 +27,9 @@ export const instanceSpec = (
 ): agent.InstanceSpec | undefined => {
   const { run } = component;
   if (run === null) return undefined;
+  const held = listeners?.listeners ?? [];
+  const container = run.driver === 'docker';
+  const reachable = container ? namedListeners(held) : held.filter(({ network }) => network === undefined);
   return {
     id: record.id,
     component: component.name,
@@ -34,7 +39,7 @@ export const instanceSpec = (
     command: [...run.command],
     workingDir: run.workingDir,
     env: {
-      ...dependencyEnv(listeners?.listeners ?? []),
+      ...dependencyEnv(reachable),
       ...ownEnv(level, record, component),
       // What the composition sets itself wins.
       ...run.env,
@@ -50,6 +55,7 @@ export const instanceSpec = (
     user: run.user,
     logMaxBytes: LOG_MAX_BYTES,
     runOnce: component.runOnce,
+    ...(container ? { container: containerSpec(level, component, run, held) } : {}),
   };
 };
 
@@ -103,7 +109,14 @@ const setAddress = (env: Record<string, string>, prefix: string, listener: Liste
 const probeSpec = (component: Component): agent.ProbeSpec | undefined => {
   const { probe } = component;
   const [port] = component.ports;
-  if (probe.kind !== 'none') return { ...probe, command: [...probe.command] };
+  if (probe.kind !== 'none') {
+    // To look into a container costs far more than to look at a process.
+    const startIntervalMs =
+      component.run?.driver === 'docker' && probe.kind === 'exec'
+        ? Math.max(probe.startIntervalMs, EXEC_INSIDE_MS)
+        : probe.startIntervalMs;
+    return { ...probe, startIntervalMs, command: [...probe.command] };
+  }
   if (port === undefined || component.runOnce) return undefined;
   return readinessProbe(probe, port.name);
 };

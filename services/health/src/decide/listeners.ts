@@ -12,6 +12,7 @@ import {
   type SiteId,
   type TypeGraph,
 } from '@mitosis/contracts';
+import { hostOfSite, hostsOf, hostSite, type Host } from './hosts.js';
 import type { Act } from './plan.js';
 import { basedOn, isDisposing, typeGraphOf, waitFor, type World } from './world.js';
 
@@ -21,7 +22,12 @@ export interface WantedListener {
   readonly port: PortSpec;
   /** Null: internal, on the loopback of the site. */
   readonly published: { readonly host: string; readonly port: number } | null;
+  /** Set: internal, where the host's containers find the component under its name, at its own port. */
+  readonly inside: number | null;
 }
+
+/** What a call of a component that names no port goes to, by its protocol. */
+const HTTP_DEFAULT = 80;
 
 const HTTP_PORT: PortSpec = { name: 'default', target: 0, protocol: 'http', published: [] };
 
@@ -37,39 +43,67 @@ export const portsOf = (
   return (ports ?? []).map((port) => ({ ...port, published: [] }));
 };
 
-export const wantedListeners = (typeGraph: TypeGraph): readonly WantedListener[] =>
+/** `host`: whether it runs containers; undefined: it does not. */
+export const wantedListeners = (
+  typeGraph: TypeGraph,
+  host?: Pick<Host, 'hasContainers'>,
+): readonly WantedListener[] =>
   Object.values(typeGraph.components).flatMap((component) =>
     portsOf(component).flatMap((port): WantedListener[] => {
       const name = `${component.name}/${port.name}`;
+      const inside = host?.hasContainers === true ? portInside(port) : undefined;
       return [
-        { name, component, port, published: null },
+        { name, component, port, published: null, inside: null },
+        ...(inside === undefined
+          ? []
+          : [{ name: `${name}@docker`, component, port, published: null, inside }]),
         ...port.published.map((published) => ({
           name: `${name}@${published.host}:${published.port}`,
           component,
           port,
           published,
+          inside: null,
         })),
       ];
     }),
   );
 
+const portInside = ({ target, protocol }: PortSpec): number | undefined =>
+  target > 0 ? target : protocol === 'http' ? HTTP_DEFAULT : undefined;
+
+/** The sockets of a site's host. */
+const heldBy = (world: World, site: SiteId): readonly ListenerRecord[] | undefined =>
+  world.listeners.get(hostSite(world, site))?.listeners;
+
 /** Why a wanted socket is not held, as the site's agent said; undefined: held, or not answered yet. */
 export const listenerError = (world: World, site: SiteId, name: string): string | undefined => {
-  const answer = world.input.outcomes.listeners.get(site)?.find((listener) => listener.name === name);
+  const answers = world.input.outcomes.listeners.get(hostSite(world, site));
+  const answer = answers?.find((listener) => listener.name === name);
   return answer === undefined || answer.error === '' ? undefined : answer.error;
 };
 
 /** True when everything that can be held on the site is, so that instances may be told the addresses. */
 export const listenersReady = (world: World, site: SiteId): boolean => {
   const typeGraph = typeGraphOf(world);
-  const held = world.listeners.get(site)?.listeners;
+  const held = heldBy(world, site);
   if (typeGraph === undefined || held === undefined) return false;
-  return wantedListeners(typeGraph).every(
-    ({ name, published }) =>
+  const host = hostOfSite(world, site);
+  const containers = host?.sites.find((one) => one.site === site)?.driver === 'docker';
+  return wantedListeners(typeGraph, host).every(
+    ({ name, published, inside }) =>
       held.some((listener) => listener.name === name) ||
-      // A published port that is taken must not keep the level from running inside.
-      (published !== null && listenerError(world, site, name) !== undefined),
+      // Processes do not need what containers do: an engine that is away must not hold them up.
+      (inside !== null && !containers) ||
+      // A port that is taken must not keep the level from running inside.
+      ((published !== null || inside !== null) && isTaken(world, site, name)),
   );
+};
+
+/** It has an address and cannot be bound there; without an address everything is still open. */
+const isTaken = (world: World, site: SiteId, name: string): boolean => {
+  const answers = world.input.outcomes.listeners.get(hostSite(world, site));
+  const answer = answers?.find((listener) => listener.name === name);
+  return answer !== undefined && answer.error !== '' && answer.host !== '';
 };
 
 /** Writes what the agents answered into `listeners/<site>`. */
@@ -96,7 +130,7 @@ const recordOf = (
   answers: readonly agent.Listener[],
 ): ListenersRecord | undefined => {
   const before = world.listeners.get(site);
-  const wanted = wantedListeners(typeGraph);
+  const wanted = wantedListeners(typeGraph, hostOfSite(world, site));
   const names = new Set(wanted.map(({ name }) => name));
   // Internal addresses of removed components stay held: instances that live were told them. Published ones stay until
   // the agent released them, which it is told when no router serves from them any more.
@@ -104,7 +138,7 @@ const recordOf = (
     ({ name, published }) =>
       !names.has(name) && !(published && world.input.outcomes.released.has(releaseKey(site, name))),
   );
-  const held = wanted.flatMap(({ name, component, port, published }): ListenerRecord[] => {
+  const held = wanted.flatMap(({ name, component, port, published, inside }): ListenerRecord[] => {
     const answer = answers.find((listener) => listener.name === name && listener.error === '');
     if (answer === undefined) return before?.listeners.filter((listener) => listener.name === name) ?? [];
     return [
@@ -116,6 +150,7 @@ const recordOf = (
         host: answer.host,
         number: answer.port,
         published: published !== null,
+        ...(inside === null ? {} : { network: 'docker' as const }),
       },
     ];
   });
@@ -129,10 +164,10 @@ const recordOf = (
 export const listenerActs = (world: World): readonly [World, readonly Act[]] => {
   const typeGraph = typeGraphOf(world);
   if (typeGraph === undefined || isDisposing(world)) return [world, []];
-  const wanted = wantedListeners(typeGraph);
   const acts: Act[] = [];
   let next = world;
-  for (const { value: site } of world.input.sites.values()) {
+  for (const site of hostsOf(world)) {
+    const wanted = wantedListeners(typeGraph, site);
     const observation = world.input.agents.get(site.site);
     const answers = world.input.outcomes.listeners.get(site.site);
     next = namedErrors(next, site.site, wanted);
@@ -152,10 +187,11 @@ export const listenerActs = (world: World): readonly [World, readonly Act[]] => 
       kind: 'listen',
       site: siteId(site.site),
       agent: site.agent,
-      listeners: wanted.map(({ name, published }) => ({
+      listeners: wanted.map(({ name, published, inside }) => ({
         name,
         host: published?.host ?? observation.host,
-        port: published?.port ?? held.find((listener) => listener.name === name)?.number ?? 0,
+        port: published?.port ?? inside ?? held.find((listener) => listener.name === name)?.number ?? 0,
+        ...(inside === null ? {} : { network: 'docker' }),
       })),
       decision: 'listeners',
     });
@@ -178,7 +214,7 @@ export const releaseKey = (site: string, name: string): string => `${site} ${nam
 export const releasable = (world: World, site: SiteId): readonly ListenerRecord[] => {
   const typeGraph = typeGraphOf(world);
   if (typeGraph === undefined) return [];
-  const names = new Set(wantedListeners(typeGraph).map(({ name }) => name));
+  const names = new Set(wantedListeners(typeGraph, hostOfSite(world, site)).map(({ name }) => name));
   return (world.listeners.get(site)?.listeners ?? []).filter(
     ({ name, published }) => published && !names.has(name),
   );

@@ -3,8 +3,9 @@
  * sockets of its host. Their host's agent restarts them in place; here only their number, their listeners and those that
  * stay unhealthy are seen to. etcd members: etcd.ts.
  */
-import { MANAGEMENT_COMPONENTS, siteId, type InstanceRecord, type SiteId } from '@mitosis/contracts';
+import { MANAGEMENT_COMPONENTS, type InstanceRecord, type SiteId } from '@mitosis/contracts';
 import { ALWAYS, restartVerdict } from './backoff.js';
+import { hostOfSite, hostsOf } from './hosts.js';
 import { listenersReady, releasable, wantedListeners } from './listeners.js';
 import type { Act } from './plan.js';
 import {
@@ -63,12 +64,11 @@ export const decideManagement = (world: World): World => {
   return [managers, ...routers].reduce(decideGroup, world);
 };
 
+/** Management runs as processes of the hosts' agents, whatever else the hosts run. */
 export const managementSites = (world: World): readonly SiteId[] =>
-  [...world.input.sites.values()]
-    .map(({ value }) => value)
-    .filter(({ driver, site }) => driver === 'process' && syncedSite(world, site) !== undefined)
-    .map(({ site }) => siteId(site))
-    .sort();
+  hostsOf(world)
+    .map(({ site }) => site)
+    .filter((site) => syncedSite(world, site) !== undefined);
 
 /** Each site needs one, for nobody else can serve its sockets; what is left over is spread. */
 export const routersOn = (total: number, index: number, sites: number): number =>
@@ -77,7 +77,11 @@ export const routersOn = (total: number, index: number, sites: number): number =
 /** A router inherits its sockets at its start: another set of them is another version. */
 export const routerVersion = (world: World, site: SiteId): string => {
   const typeGraph = typeGraphOf(world);
-  const wanted = new Set(typeGraph === undefined ? [] : wantedListeners(typeGraph).map(({ name }) => name));
+  const wanted = new Set(
+    typeGraph === undefined
+      ? []
+      : wantedListeners(typeGraph, hostOfSite(world, site)).map(({ name }) => name),
+  );
   const held = world.listeners.get(site)?.listeners ?? [];
   // What is still held but no longer wanted is not inherited: else it could never be released.
   const names = held
@@ -287,7 +291,7 @@ const stopReplica = (world: World, group: ReplicaGroup, record: InstanceRecord, 
 
 /** Published sockets the spec no longer has, once every router that could serve from them is gone. */
 export const releaseActs = (world: World): readonly Act[] =>
-  [...world.input.sites.values()].flatMap(({ value: site }): readonly Act[] => {
+  hostsOf(world).flatMap((site): readonly Act[] => {
     const surplus = releasable(world, site.site);
     if (surplus.length === 0 || syncedSite(world, site.site) === undefined) return [];
     const version = routerVersion(world, site.site);

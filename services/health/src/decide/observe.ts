@@ -166,7 +166,9 @@ const exited = (world: World, record: InstanceRecord, status: agent.InstanceStat
       reason: 'ended with 0',
     };
   }
-  const how = status.exitKnown ? `ended with ${status.exitCode}` : 'ended, how is not known';
+  const how = status.exitKnown
+    ? `ended with ${status.exitCode}`
+    : `ended, how is not known${status.detail === '' ? '' : `: ${status.detail}`}`;
   return failed(world, record, how, status.exitKnown ? status.exitCode : null);
 };
 

@@ -9,6 +9,7 @@ import {
   type InstanceRecord,
   type SiteId,
 } from '@mitosis/contracts';
+import { hostOfSite } from './hosts.js';
 import {
   basedOn,
   componentOf,
@@ -29,6 +30,7 @@ export const adoptStrays = (world: World): World => {
     for (const status of [...observation.statuses.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       // What has its tombstone already, or just gets it, is no stray.
       const ends = status.state === 'stopped' || status.state === 'stopping';
+      if (!isOfSite(world, site, status)) continue;
       const record = next.instances.get(status.id);
       if (record !== undefined) next = rename(next, site, record);
       else if (!ends) next = adoptOne(next, site, status);
@@ -45,6 +47,15 @@ const rename = (world: World, site: SiteId, record: InstanceRecord): World =>
   record.site === site || world.input.sites.has(record.site) || !world.input.sites.has(site)
     ? world
     : putInstances(world, [{ ...record, site }]);
+
+/** Sites that share an agent all hear of everything on it: each thing belongs to one of them. */
+const isOfSite = (world: World, site: SiteId, status: agent.InstanceStatus): boolean => {
+  const host = hostOfSite(world, site);
+  if (host === undefined || host.sites.length === 1) return true;
+  if (status.class === 'management') return site === host.site;
+  const driver = status.driver ?? 'process';
+  return host.sites.find((one) => one.driver === driver)?.site === site;
+};
 
 const MANAGEMENT: ReadonlySet<string> = new Set(Object.values(MANAGEMENT_COMPONENTS));
 

@@ -1,13 +1,20 @@
-/** Asks the agents of the sites what their hosts have; an answer holds for ten minutes, hosts seldom change. */
+/**
+ * Asks the agents of the sites what their hosts have and whether their engines answer. What a host has seldom changes: a
+ * host that there is no other for is asked every ten minutes; where there is a choice of sites, loss has to be noticed.
+ */
+import type { agent } from '@mitosis/contracts';
 import type { Peers } from '@mitosis/service-kit';
 import type { HostCapacity } from '../decide/input.js';
 
 const HOLDS_MS = 600_000;
+const WATCH_MS = 2_000;
 const RETRY_MS = 300;
+const ANSWER_MS = 3_000;
 
 interface Known {
   readonly capacity: HostCapacity | undefined;
-  readonly askAgainAtMs: number;
+  readonly askedAtMs: number;
+  readonly silentSinceMs: number | null;
 }
 
 export class HostCapacities {
@@ -20,34 +27,76 @@ export class HostCapacities {
     private readonly onChange: () => void,
   ) {}
 
+  /** Those that have answered ever. */
   get(): ReadonlyMap<string, HostCapacity> {
     const capacities = new Map<string, HostCapacity>();
-    for (const [address, { capacity }] of this.known) {
-      if (capacity !== undefined) capacities.set(address, capacity);
+    for (const [address, { capacity, silentSinceMs }] of this.known) {
+      if (capacity !== undefined) capacities.set(address, { ...capacity, silentSinceMs });
+      // Silent from the first: what is known of it is its silence.
+      else if (silentSinceMs !== null) capacities.set(address, { cpus: 0, memoryBytes: 0, silentSinceMs });
     }
     return capacities;
   }
 
-  /** Asks those that have not answered; never waits for them. */
-  ask(addresses: Iterable<string>): void {
+  /** Asks those that are due; never waits for them. `watched`: loss has to be noticed. */
+  ask(addresses: Iterable<string>, watched: boolean): void {
     for (const address of addresses) {
       const known = this.known.get(address);
-      const due = known === undefined || known.askAgainAtMs <= this.nowMs();
+      const due = known === undefined || this.nowMs() >= known.askedAtMs + everyMs(known, watched);
       if (due && address !== '' && !this.asking.has(address)) void this.askOne(address);
     }
   }
 
   private async askOne(address: string): Promise<void> {
     this.asking.add(address);
-    const before = this.known.get(address)?.capacity;
+    const before = this.known.get(address);
+    const askedAtMs = this.nowMs();
     try {
-      const { cpus, memoryBytes } = await this.peers.call('agent', address, 'hello', {});
-      this.known.set(address, { capacity: { cpus, memoryBytes }, askAgainAtMs: this.nowMs() + HOLDS_MS });
-      if (before?.cpus !== cpus || before.memoryBytes !== memoryBytes) this.onChange();
+      const info = await this.peers.call('agent', address, 'hello', {}, { deadlineMs: ANSWER_MS });
+      const capacity = capacityOf(info, this.nowMs());
+      this.known.set(address, { capacity, askedAtMs, silentSinceMs: null });
+      if (differs(before, capacity)) this.onChange();
     } catch {
-      this.known.set(address, { capacity: before, askAgainAtMs: this.nowMs() + RETRY_MS });
+      const silentSinceMs = before?.silentSinceMs ?? askedAtMs;
+      this.known.set(address, { capacity: before?.capacity, askedAtMs: this.nowMs(), silentSinceMs });
     } finally {
       this.asking.delete(address);
     }
   }
 }
+
+const everyMs = ({ capacity, silentSinceMs }: Known, watched: boolean): number => {
+  if (capacity === undefined) return RETRY_MS;
+  return watched || silentSinceMs !== null ? WATCH_MS : HOLDS_MS;
+};
+
+const capacityOf = ({ cpus, memoryBytes, drivers }: agent.AgentInfo, nowMs: number): HostCapacity => {
+  const docker = drivers.find(({ driver }) => driver === 'docker');
+  return {
+    cpus,
+    memoryBytes,
+    silentSinceMs: null,
+    ...(docker === undefined
+      ? {}
+      : {
+          engine: {
+            usable: docker.usable,
+            detail: docker.detail,
+            forMs: Math.max(0, nowMs - docker.sinceMs),
+          },
+        }),
+  };
+};
+
+/** An engine that stays away matters again when it has been away for long: each answer of it counts. */
+const differs = (before: Known | undefined, now: HostCapacity): boolean => {
+  const was = before?.capacity;
+  return (
+    was === undefined ||
+    before?.silentSinceMs !== null ||
+    was.cpus !== now.cpus ||
+    was.memoryBytes !== now.memoryBytes ||
+    was.engine?.usable !== now.engine?.usable ||
+    now.engine?.usable === false
+  );
+};

@@ -29,7 +29,7 @@ const named = (name: string, over: Partial<SiteSpec> = {}): SiteSpec => ({
   ...over,
 });
 
-const host = new Map([['unix:/a', { cpus: 2, memoryBytes: 4e9 }]]);
+const host = new Map([['unix:/a', { cpus: 2, memoryBytes: 4e9, silentSinceMs: null }]]);
 const local = new Map([['local', versioned(site('local', { agent: 'unix:/a' }))]]);
 
 const answered = (counts: Readonly<Record<string, number>>, targetRevision = 20): PlacementRecord => ({

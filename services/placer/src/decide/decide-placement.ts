@@ -7,6 +7,7 @@ import {
   KEYS,
   type Component,
   type DecisionRecord,
+  type InstancePhase,
   type PlacementRecord,
   type SiteId,
   type SiteRecord,
@@ -86,6 +87,7 @@ const decidePlacements = (input: PlacerInput, sites: readonly SiteRecord[]): rea
       count: wanted.count,
       current,
       sites,
+      up: upOf(input, component),
       otherUse: otherUse(input, components, counts, component),
     });
     counts.set(component.name, decision.counts);
@@ -125,11 +127,18 @@ const currentOf = (input: PlacerInput, component: Component): Counts => {
   if (placement !== undefined) {
     return new Map(Object.entries(placement.counts) as [SiteId, number][]);
   }
+  return instancesOf(input, component, ['starting', 'running', 'ready']);
+};
+
+/** What is known to run: one that is only being started is nothing to keep. */
+const upOf = (input: PlacerInput, component: Component): Counts =>
+  instancesOf(input, component, ['running', 'ready']);
+
+const instancesOf = (input: PlacerInput, component: Component, phases: readonly InstancePhase[]): Counts => {
   const counts = new Map<SiteId, number>();
-  for (const { value } of input.instances.values()) {
-    const up = value.phase === 'starting' || value.phase === 'running' || value.phase === 'ready';
-    if (value.component === component.name && up) counts.set(value.site, (counts.get(value.site) ?? 0) + 1);
-  }
+  for (const { value } of input.instances.values())
+    if (value.component === component.name && phases.includes(value.phase))
+      counts.set(value.site, (counts.get(value.site) ?? 0) + 1);
   return counts;
 };
 

@@ -19,6 +19,17 @@ export type Versions<T> = ReadonlyMap<string, Versioned<T>>;
 export interface HostCapacity {
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** What it said of its Docker engine last; undefined: nothing. */
+  readonly engine?: EngineState | undefined;
+  /** Since when calls of its agent have failed in a row; null: the last one was answered. */
+  readonly silentSinceMs: number | null;
+}
+
+export interface EngineState {
+  readonly usable: boolean;
+  readonly detail: string;
+  /** When `usable` last changed, by the clock of its host. */
+  readonly forMs: number;
 }
 
 /** What the parent lets this level use of a site. */

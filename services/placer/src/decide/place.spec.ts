@@ -13,13 +13,18 @@ const run = (
   count: number,
   sites: readonly SiteRecord[],
   current: Readonly<Record<string, number>> = {},
-  over: { readonly component?: Component; readonly otherUse?: ReadonlyMap<SiteId, Use> } = {},
+  over: {
+    readonly component?: Component;
+    readonly otherUse?: ReadonlyMap<SiteId, Use>;
+    readonly up?: Readonly<Record<string, number>>;
+  } = {},
 ): PlaceDecision =>
   place({
     component: over.component ?? component('web', { cpus: 1 }),
     count,
     current: at(current),
     sites,
+    up: at(over.up ?? current),
     otherUse: over.otherUse ?? new Map(),
   });
 

@@ -6,12 +6,15 @@
 import type { Component, SiteId, SiteRecord } from '@mitosis/contracts';
 import type { Use } from './input.js';
 import { requestOf, type Counts } from './resources.js';
+import { hasLocalData } from './trouble.js';
 
 export interface PlaceInput {
   readonly component: Component;
   readonly count: number;
   readonly current: Counts;
   readonly sites: readonly SiteRecord[];
+  /** How many of its instances run on each site, as far as is known. */
+  readonly up: Counts;
   /** What everything but this component uses. */
   readonly otherUse: ReadonlyMap<SiteId, Use>;
 }
@@ -27,7 +30,7 @@ export const place = (input: PlaceInput): PlaceDecision => {
   let counts = keep(input, suited);
   let unplaced = 0;
   for (let missing = input.count - total(counts); missing > 0; missing -= 1) {
-    const site = best(input, suited, counts);
+    const site = best(input, openTo(input, suited, counts), counts);
     if (site === undefined) {
       unplaced = missing;
       break;
@@ -44,11 +47,26 @@ export const place = (input: PlaceInput): PlaceDecision => {
 /** A site that shrank keeps what it has: moving costs more than a tight place. */
 const keep = (input: PlaceInput, suited: readonly SiteRecord[]): Counts =>
   new Map(
-    suited.flatMap(({ site }): [SiteId, number][] => {
-      const count = input.current.get(site) ?? 0;
-      return count > 0 ? [[site, count]] : [];
+    suited.flatMap((site): [SiteId, number][] => {
+      const count = keptOn(input, site);
+      return count > 0 ? [[site.site, count]] : [];
     }),
   );
+
+/** On a site in trouble: what runs while it can be seen, nothing when it cannot; what may not move, stays. */
+const keptOn = (input: PlaceInput, { site, trouble }: SiteRecord): number => {
+  const current = input.current.get(site) ?? 0;
+  if (trouble === undefined || input.component.exclusive || hasLocalData(input.component)) return current;
+  return trouble.kind === 'lost' ? 0 : Math.min(current, input.up.get(site) ?? 0);
+};
+
+/** Where new ones may go: not into trouble, and where the data is, once there is some. */
+const openTo = (input: PlaceInput, suited: readonly SiteRecord[], counts: Counts): readonly SiteRecord[] => {
+  const withData = hasLocalData(input.component)
+    ? suited.find(({ site }) => (counts.get(site) ?? 0) > 0)
+    : undefined;
+  return (withData === undefined ? suited : [withData]).filter(({ trouble }) => trouble === undefined);
+};
 
 const total = (counts: Counts): number => [...counts.values()].reduce((sum, count) => sum + count, 0);
 
@@ -123,13 +141,30 @@ const reasonOf = (
   unplaced: number,
 ): string => {
   const where = [...counts].map(([site, count]) => `${count} on ${site}`).join(', ') || 'none';
-  if (unplaced === 0) return where;
+  if (unplaced === 0) return `${where}${movedFrom(input, suited, counts)}`;
   const driver = input.component.run?.driver ?? 'process';
   if (suited.length === 0) return `${where}; no site runs ${driver} instances`;
+  const open = openTo(input, suited, counts);
+  const troubles = suited.flatMap(({ site, trouble }) =>
+    trouble === undefined ? [] : [`${site}: ${trouble.reason}`],
+  );
+  if (open.length === 0) return `${where}; ${troubles.join('; ')}`;
   const request = requestOf(input.component);
-  const shortages = suited.flatMap((site) => shortageOn(input, site, counts) ?? []).join('; ');
+  const shortages = [...open.flatMap((site) => shortageOn(input, site, counts) ?? []), ...troubles].join(
+    '; ',
+  );
   return `${where}; one needs ${round(request.cpus)} cores and ${mebibytes(request.memoryBytes)} MiB, ${shortages}`;
 };
+
+/** Why fewer are on a site than were. */
+const movedFrom = (input: PlaceInput, suited: readonly SiteRecord[], counts: Counts): string =>
+  suited
+    .filter(
+      ({ site, trouble }) =>
+        trouble !== undefined && (input.current.get(site) ?? 0) > (counts.get(site) ?? 0),
+    )
+    .map(({ site, trouble }) => `; moved from ${site}: ${trouble?.reason ?? ''}`)
+    .join('');
 
 const round = (value: number): number => Math.round(value * 100) / 100;
 const mebibytes = (bytes: number): number => Math.round(bytes / (1024 * 1024));

@@ -13,7 +13,7 @@ export const entryEndpoints = (
   if (entry === null) return { level, ready: false, endpoints: [] };
   const endpoints = sites
     .flatMap(({ listeners }) => listeners)
-    .filter((listener) => listener.component === entry && !listener.published)
+    .filter(({ component, published, network }) => component === entry && !published && network === undefined)
     .map(({ port, host, number }) => ({ port, host, number }));
   return { level, ready: endpoints.length > 0 && hasReadyTarget(entry, table), endpoints };
 };

@@ -33,6 +33,8 @@ export interface SiteBudget {
   memoryBytes: number;
   zone: string;
   pricePerCpuHour: number;
+  /** of a reply: why nothing new is placed there */
+  trouble?: string | undefined;
 }
 
 export interface SiteBudgets {
@@ -57,7 +59,7 @@ export interface SitesReply {
 }
 
 function createBaseSiteBudget(): SiteBudget {
-  return { site: "", driver: "", agent: "", cpus: 0, memoryBytes: 0, zone: "", pricePerCpuHour: 0 };
+  return { site: "", driver: "", agent: "", cpus: 0, memoryBytes: 0, zone: "", pricePerCpuHour: 0, trouble: undefined };
 }
 
 export const SiteBudget: MessageFns<SiteBudget> = {
@@ -82,6 +84,9 @@ export const SiteBudget: MessageFns<SiteBudget> = {
     }
     if (message.pricePerCpuHour !== 0) {
       writer.uint32(57).double(message.pricePerCpuHour);
+    }
+    if (message.trouble !== undefined) {
+      writer.uint32(66).string(message.trouble);
     }
     return writer;
   },
@@ -155,6 +160,14 @@ export const SiteBudget: MessageFns<SiteBudget> = {
             message.pricePerCpuHour = reader.double();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.trouble = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -179,6 +192,7 @@ export const SiteBudget: MessageFns<SiteBudget> = {
     message.memoryBytes = object.memoryBytes ?? 0;
     message.zone = object.zone ?? "";
     message.pricePerCpuHour = object.pricePerCpuHour ?? 0;
+    message.trouble = object.trouble ?? undefined;
     return message;
   },
 };

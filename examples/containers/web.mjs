@@ -1,0 +1,23 @@
+/** What clients reach; passes everything on to http://api:8080, as any Compose application would. */
+import http from 'node:http';
+
+const server = http.createServer(async (request, response) => {
+  if (request.url === '/alive') {
+    response.end('alive');
+    return;
+  }
+  try {
+    const answer = await fetch(`http://api:8080${request.url}`, {
+      method: request.method,
+      signal: AbortSignal.timeout(5_000),
+    });
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+  } catch (error) {
+    response.writeHead(502).end(String(error.cause ?? error));
+  }
+});
+server.listen(8080);
+process.on('SIGTERM', () => {
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});
