@@ -16,15 +16,17 @@ const ask = (line) =>
     socket.once('error', reject);
   });
 
-const server = http.createServer(async (request, response) => {
+const answer = async (request, response) => {
   const { pathname } = new URL(request.url, 'http://api');
   try {
-    const answer = await ask(request.method === 'POST' ? `add ${pathname.slice(1)}` : 'all');
-    response.end(JSON.stringify({ by: hostname(), visits: answer }));
+    const visits = await ask(request.method === 'POST' ? `add ${pathname.slice(1)}` : 'all');
+    response.end(JSON.stringify({ by: hostname(), visits }));
   } catch (error) {
     response.writeHead(502).end(String(error));
   }
-});
+};
+
+const server = http.createServer((request, response) => void answer(request, response));
 server.listen(8080);
 process.on('SIGTERM', () => {
   server.close(() => process.exit(0));

@@ -1,7 +1,7 @@
 /** What clients reach; passes everything on to http://api:8080, as any Compose application would. */
 import http from 'node:http';
 
-const server = http.createServer(async (request, response) => {
+const passOn = async (request, response) => {
   if (request.url === '/alive') {
     response.end('alive');
     return;
@@ -15,7 +15,9 @@ const server = http.createServer(async (request, response) => {
   } catch (error) {
     response.writeHead(502).end(String(error.cause ?? error));
   }
-});
+};
+
+const server = http.createServer((request, response) => void passOn(request, response));
 server.listen(8080);
 process.on('SIGTERM', () => {
   server.close(() => process.exit(0));

@@ -7,7 +7,8 @@ import { MANAGEMENT_COMPONENTS, MitosisError, ZERO_EPOCH, type agent, type Epoch
 import type { Instance } from '../instances/instance.js';
 import type { BirthState } from '../state/records.js';
 import type { HostServices } from './host-services.js';
-import { assertSpec, type Level } from './level.js';
+import { assertSpec } from './assertions.js';
+import type { Level } from './level.js';
 
 export interface BirthPlan {
   readonly request: agent.BirthRequest;

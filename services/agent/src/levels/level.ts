@@ -10,13 +10,13 @@ import { removeDurable } from '@mitosis/actuators';
 import { certifiedRole } from '../decide/secure-command.js';
 import { tlsDirectory } from '../identity/host-identity.js';
 import { judgeAct } from '../decide/fence.js';
-import { isSafeName } from '../decide/names.js';
 import { Instance } from '../instances/instance.js';
 import type { InstanceState, LevelState } from '../state/records.js';
 import { Saved } from '../state/saved.js';
 import type { TombstoneLog } from '../state/tombstone-log.js';
 import { placeListeners } from '../listeners/container-listeners.js';
 import { actEntry } from './act-entry.js';
+import { assertListenerName, assertName, assertSpec } from './assertions.js';
 import { EventHub } from './event-hub.js';
 import type { HostServices } from './host-services.js';
 
@@ -371,32 +371,3 @@ export const newLevelState = (level: string): LevelState => ({
   recovery: null,
   purging: false,
 });
-
-export const assertName = (name: string, what: string): void => {
-  if (!isSafeName(name))
-    throw new MitosisError('invalid_input', `${JSON.stringify(name)} is no name of a ${what}`);
-};
-
-const assertListenerName = (name: string): void => {
-  if (!/^[^\s/]+\/\S{1,200}$/.test(name))
-    throw new MitosisError('invalid_input', `${JSON.stringify(name)} is no listener: <component>/<port> is`);
-};
-
-export function assertSpec(spec: agent.InstanceSpec | undefined): asserts spec is agent.InstanceSpec {
-  if (spec === undefined) throw new MitosisError('invalid_input', 'the request describes no instance');
-  assertName(spec.id, 'instance');
-  if (spec.class !== 'application' && spec.class !== 'management')
-    throw new MitosisError(
-      'invalid_input',
-      `${spec.id}: class ${spec.class} is neither application nor management`,
-    );
-  if (spec.driver !== 'process' && spec.driver !== 'docker')
-    throw new MitosisError(
-      'invalid_input',
-      `${spec.id}: this agent has no driver "${spec.driver}", only process and docker`,
-    );
-  if (spec.driver === 'docker' && (spec.container?.image ?? '') === '')
-    throw new MitosisError('invalid_input', `${spec.id}: a container needs an image`);
-  if (spec.driver === 'process' && spec.command.length === 0)
-    throw new MitosisError('invalid_input', `${spec.id}: the command is empty`);
-}

@@ -7,7 +7,6 @@ import {
   etcdSpec,
   managerSpec,
   MANAGEMENT_COMPONENTS,
-  siteId,
   type BirthRecord,
   type ChildRecord,
   type SiteId,

@@ -96,7 +96,7 @@ const instances = (on: Readonly<Record<string, readonly InstancePhase[]>>): Plac
       phases.map((phase, index) => {
         const id = instanceId(`web-${where}${index}`);
         return [
-          id as string,
+          id,
           versioned({
             v: 1 as const,
             id,
