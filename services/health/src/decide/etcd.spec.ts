@@ -103,7 +103,9 @@ class Model {
       nowMs: this.nowMs,
       random: this.random,
       instances: new Map([...this.instances].map(([id, record]) => [id, versioned(record, this.revision)])),
-      sites: new Map(sites.map((site) => [site, versioned({ ...local.value, site })])),
+      sites: new Map(
+        sites.map((site) => [site, versioned({ ...local.value, site, agent: `unix:/tmp/${site}.sock` })]),
+      ),
       agents: new Map(sites.map((site) => [site, observation(site)])),
       outcomes: { ...this.base.outcomes, stopped: this.stopped },
       etcdMembers: this.members,
