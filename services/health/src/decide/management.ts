@@ -3,7 +3,7 @@
  * sockets of its host. Their host's agent restarts them in place; here only their number, their listeners and those that
  * stay unhealthy are seen to. etcd members: etcd.ts.
  */
-import { MANAGEMENT_COMPONENTS, type InstanceRecord, type SiteId } from '@mitosis/contracts';
+import { MANAGEMENT_COMPONENTS, siteId, type InstanceRecord, type SiteId } from '@mitosis/contracts';
 import { ALWAYS, restartVerdict } from './backoff.js';
 import { hostOfSite, hostsOf } from './hosts.js';
 import { listenersReady, releasable, wantedListeners } from './listeners.js';
