@@ -55,10 +55,11 @@ describe.each([
   });
 
   it('does not oscillate after the step and is not wasteful', () => {
-    const seconds = run({ seed, workers, load }).slice(STEP_AT + 25);
+    const seconds = run({ seed, workers, load }).slice(STEP_AT + 40);
     expect(reversals(countChanges(seconds))).toBeLessThanOrEqual(2);
-    // 4 erlang per worker: 4 instances are busy all the time, 5 are the least that any policy could do with.
-    for (const { count } of seconds) expect(count).toBeLessThanOrEqual(8);
+    // 4 erlang per worker: 5 are the least that any policy could do with. After one step nobody knows whether another
+    // comes, and that is priced in.
+    for (const { count } of seconds) expect(count).toBeLessThanOrEqual(9);
   });
 
   it('scales in after the load has fallen, in steps and not below what the rest needs', () => {

@@ -56,15 +56,20 @@ const WAITING_BUSY_MIN = 1.2;
 const IDLE_BUSY_MAX = 0.3;
 /** Concurrency may grow this far beyond what was proven before more instances are wanted to be safe. */
 const UNPROVEN_GROWTH = 1.4;
+/** Instances that were never seen to bear more than one request at a time may grow by this only: most have one worker. */
+const SINGLE_GROWTH = 1.1;
+const SINGLE_BUSY_MAX = 1.1;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
 const CREEP_PER_STEP = 1.001;
-const CREEP_MAX = 1.15;
+const CREEP_MAX = 1.04;
 /** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
 const CPU_BOUND_SHARE = 0.5;
 
 /** The share of a window that belongs to one instance. */
 interface InstanceWindow {
   readonly rate: number;
+  /** What the rate is at least, but for chance: the highest of many windows must not count as proven. */
+  readonly sureRate: number;
   readonly ownMs: number;
   readonly ownP95Ms: number;
   /** Time in dependencies that was taken out. */
@@ -108,6 +113,13 @@ const perInstance = (
   const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
   return {
     rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
+    sureRate:
+      Math.max(
+        0,
+        window.rate -
+          (requests?.rejectedRate ?? 0) -
+          CHANCE_DEVIATIONS * Math.sqrt(window.rate / window.seconds),
+      ) / ready,
     ownMs: Math.max(window.meanMs - outsideMs, 0.01),
     ownP95Ms: Math.max(window.p95Ms - outsideMs, window.meanMs - outsideMs, 0.01),
     outsideMs,
@@ -134,15 +146,18 @@ const learnService = (model: InstanceModel, seen: InstanceWindow, calm: boolean)
   };
 };
 
+/** Standard deviations of a count that a window may be above the mean by chance. */
+const CHANCE_DEVIATIONS = 2.5;
+
 const learnCalm = (model: InstanceModel, seen: InstanceWindow): InstanceModel => {
   const crept = Math.min(model.capacity * CREEP_PER_STEP, model.measuredCapacity * CREEP_MAX);
   return {
     ...model,
     saturatedRuns: 0,
-    provenBusy: Math.max(model.provenBusy, Math.min(seen.busy, (seen.rate * seen.ownMs) / 1_000)),
-    provenRate: Math.max(model.provenRate, seen.rate),
-    capacity: model.capacity === 0 ? 0 : Math.max(crept, model.capacity, seen.rate / 0.9),
-    measuredCapacity: model.capacity === 0 ? 0 : Math.max(model.measuredCapacity, seen.rate / 0.9),
+    provenBusy: Math.max(model.provenBusy, Math.min(seen.busy, (seen.sureRate * seen.ownMs) / 1_000)),
+    provenRate: Math.max(model.provenRate, seen.sureRate),
+    capacity: model.capacity === 0 ? 0 : Math.max(crept, model.capacity, seen.sureRate / 0.9),
+    measuredCapacity: model.capacity === 0 ? 0 : Math.max(model.measuredCapacity, seen.sureRate / 0.9),
   };
 };
 
@@ -252,7 +267,8 @@ export const concurrencyOf = (model: InstanceModel): number => {
 export const capacityOf = (model: InstanceModel, cpus: number): number => {
   if (model.capacity > 0) return model.capacity;
   if (model.serviceMs === 0) return 0;
-  const assumed = Math.max(1, UNPROVEN_GROWTH * model.provenBusy) / (model.serviceMs / 1_000);
+  const growth = model.provenBusy > SINGLE_BUSY_MAX ? UNPROVEN_GROWTH : SINGLE_GROWTH;
+  const assumed = Math.max(1, growth * model.provenBusy) / (model.serviceMs / 1_000);
   const cpuBound = cpus > 0 && model.cpuS >= (CPU_BOUND_SHARE * model.serviceMs) / 1_000;
   const byCpu = cpuBound ? cpus / model.cpuS : Infinity;
   return Math.max(Math.min(assumed, byCpu), model.provenRate);

@@ -66,6 +66,12 @@ const floorMs = (input: PlanInput, percentile: number): number => {
   return input.downstreamMs + input.model.serviceMs + spread / normalQuantile(0.95);
 };
 
+/** What a request may wait, in ms, when all else takes its usual time; 0 or less: the bound cannot be reached. */
+export const slackMs = (
+  input: PlanInput,
+  bound: { readonly percentile: number; readonly ms: number },
+): number => bound.ms - floorMs(input, Math.min(bound.percentile, 95));
+
 /** Requires a known capacity. */
 export const planCount = (input: PlanInput): Plan => {
   const capacity = capacityOf(input.model, input.cpus);

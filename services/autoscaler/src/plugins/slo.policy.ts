@@ -2,7 +2,7 @@
  * `slo`: holds a latency objective at the least count a queueing model allows. Model and demand are learned while it
  * runs; up at once, down after a hold time, nothing on missing data. Without a latency objective it keeps utilisation.
  */
-import type { Objective, ScalingPolicy } from '@mitosis/contracts';
+import type { ScalingPolicy } from '@mitosis/contracts';
 import {
   EMPTY_DEMAND,
   forecastDemand,
@@ -12,13 +12,26 @@ import {
   type Forecast,
 } from '../decide/demand.js';
 import {
+  EMPTY_OUTLOOK,
+  observeOutlook,
+  outlookOf,
+  type Outlook,
+  type OutlookState,
+} from '../decide/demand-outlook.js';
+import {
   EMPTY_HOLD,
   heldCount,
   holdRecommendation,
   type HeldCount,
   type HoldState,
 } from '../decide/hold-down.js';
-import { capacityOf, EMPTY_MODEL, observeInstances, type InstanceModel } from '../decide/instance-model.js';
+import {
+  capacityOf,
+  concurrencyOf,
+  EMPTY_MODEL,
+  observeInstances,
+  type InstanceModel,
+} from '../decide/instance-model.js';
 import type { ComponentObservation, RequestWindow } from '../decide/observation.js';
 import {
   hold,
@@ -27,14 +40,21 @@ import {
   type Recommendation,
   type ScalingPolicyPlugin,
 } from '../decide/policy.js';
-import { planCount, predictMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
+import { EMPTY_BUDGET, observeLate, priceOf, spentOf, type LateBudget } from '../decide/late-budget.js';
+import { planCount, predictMs, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
+import { worthCount, type Worth } from '../decide/worth-plan.js';
+import { describe, round, strictest } from './slo-text.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
 
 export type SloState = {
   readonly demand: DemandState;
+  readonly outlook: OutlookState;
+  readonly budget: LateBudget;
   readonly model: InstanceModel;
   readonly hold: HoldState;
+  /** Instances wanted for a backlog, and until when: starts that were ordered for it are not taken back. */
+  readonly extra: { readonly count: number; readonly untilMs: number };
 };
 
 /** Assumed until a start was measured: a process of an interpreted language with its probe. */
@@ -44,7 +64,7 @@ const REACTION_MS = 2_000;
 /** Backlog is worked off within this time (3–6 s did best on bursts in the prototype, ALGORITHMS.md §1.4). */
 const DRAIN_S = 5;
 /** A backlog is at most what arrives in this time: older requests have been given up by their clients. */
-const BACKLOG_MAX_S = 30;
+const BACKLOG_MAX_S = 8;
 /** Scale out when 90 % of the objective would be passed, in only when 75 % would be held: the room between is hysteresis. */
 const AIM_UP = 0.9;
 const AIM_DOWN = 0.75;
@@ -53,15 +73,6 @@ const startMsOf = (observation: ComponentObservation): number => observation.sta
 
 const recentWindow = (observation: ComponentObservation): RequestWindow | null =>
   observation.requests?.last1 ?? observation.requests?.last10 ?? null;
-
-/** The strictest latency bound; null: none. */
-const strictest = (
-  objective: Objective | null,
-): { readonly percentile: number; readonly ms: number } | null =>
-  objective?.latency.reduce<{ percentile: number; ms: number } | null>(
-    (best, bound) => (best === null || bound.ms < best.ms ? bound : best),
-    null,
-  ) ?? null;
 
 const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
   const spread = model.serviceMs > 0 ? (model.serviceP95Ms / model.serviceMs - 1) / 1.645 : 1;
@@ -107,9 +118,6 @@ const planWithHysteresis = (input: PlanInput, observation: ComponentObservation)
   return { ...strict, count: Math.min(observation.count, strict.count) };
 };
 
-const round = (value: number, digits = 1): number | null =>
-  Number.isFinite(value) ? Math.round(value * 10 ** digits) / 10 ** digits : null;
-
 const figures = (
   observation: ComponentObservation,
   input: PlanInput,
@@ -117,7 +125,7 @@ const figures = (
   plan: Plan,
 ): Readonly<Record<string, Json>> => ({
   arrivals: round(forecast.now),
-  forecast: round(forecast.upper),
+  forecast: round(input.rate),
   backlog: round(input.backlog),
   serviceMs: round(input.model.serviceMs),
   serviceP95Ms: round(input.model.serviceP95Ms),
@@ -130,54 +138,138 @@ const figures = (
   because: plan.because,
 });
 
-const REASONS: Readonly<Record<Plan['because'], string>> = {
-  latency: 'the least that holds the objective',
-  utilisation: 'the least that keeps instances below 85 % of their capacity',
-  backlog: `the least that works the backlog off in ${DRAIN_S} s`,
-  throughput: 'the least that can serve the throughput objective',
-  unreachable:
-    'the least that keeps instances below 85 % of their capacity; more would not reach the objective',
-};
+/** Late share that a bound allows. */
+const allowedOf = (percentile: number): number => Math.max(0.001, 1 - percentile / 100);
 
-const HELD: Readonly<Record<HeldCount['why'], string>> = {
-  up: '',
-  same: '',
-  down: '',
-  window: '; fewer would do now but not a moment ago',
-  uncovered: '; fewer would do now, which has not been seen for long enough',
-  'rate-limit': '; fewer would do, and one step at a time is taken',
-};
-
-const describe = (
-  plan: Plan,
-  held: HeldCount,
-  forecast: Forecast,
-  input: PlanInput,
-  predictedMs: number | null,
-): string => {
-  const bound = strictest(input.objective);
-  const figure =
-    bound === null || predictedMs === null
-      ? ''
-      : ` (p${bound.percentile} ${round(predictedMs, 0)} ms of ${bound.ms} ms)`;
-  const capacity = capacityOf(input.model, input.cpus);
-  const each = capacity === 0 ? '' : ` at ${round(capacity)} per instance`;
-  const step =
-    held.why === 'down' && held.count > plan.count
-      ? `; ${held.count} first, since mass changes are braked`
-      : '';
-  const load = `${round(forecast.upper)} requests/s expected${each}`;
-  return `${load}: ${plan.count} is ${REASONS[plan.because]}${figure}${HELD[held.why]}${step}`;
+/** Dependencies take much longer than usual: lateness is theirs, and more instances would not shorten it. */
+const isExcused = (model: InstanceModel, observation: ComponentObservation): boolean => {
+  const outsideMs = observation.downstream?.last10Ms ?? 0;
+  return outsideMs > 2 * model.outsideMs && outsideMs > model.serviceMs;
 };
 
 const learn = (state: SloState, observation: ComponentObservation, window: RequestWindow): SloState => {
-  const { requests } = observation;
+  const { requests, nowMs } = observation;
   const inside = (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
+  const bound = strictest(observation.objective);
+  const model = observeInstances(state.model, observation, bound?.ms ?? null);
+  const demand = observeDemand(state.demand, { nowMs, completed: window.rate, inside });
+  const late = bound && {
+    nowMs,
+    window: requests?.last10 ?? null,
+    rejectedRate: requests?.rejectedRate ?? 0,
+    boundMs: bound.ms,
+    allowed: allowedOf(bound.percentile),
+    excused: isExcused(model, observation),
+  };
   return {
     ...state,
-    model: observeInstances(state.model, observation, strictest(observation.objective)?.ms ?? null),
-    demand: observeDemand(state.demand, { nowMs: observation.nowMs, completed: window.rate, inside }),
+    model,
+    demand,
+    outlook: observeOutlook(state.outlook, demand, horizonOf(observation)),
+    budget: late === null ? state.budget : observeLate(state.budget, late),
   };
+};
+
+const horizonOf = (observation: ComponentObservation): number => startMsOf(observation) + REACTION_MS;
+
+interface Planned {
+  readonly plan: Plan;
+  readonly input: PlanInput;
+  /** Fewest that are not worth taking away: what is there may be needed before it could be started again. */
+  readonly keep: number;
+  readonly extra: SloState['extra'];
+  readonly price: number | null;
+}
+
+/** What the components' late requests are worth; null: nothing has to be in time, or no count would bring it there. */
+const worthOf = (input: PlanInput, state: SloState): Worth | null => {
+  const bound = strictest(input.objective);
+  if (bound === null) return null;
+  const slack = slackMs(input, bound);
+  if (slack <= 0) return null;
+  const capacity = capacityOf(input.model, input.cpus);
+  const allowed = allowedOf(bound.percentile);
+  return {
+    capacity,
+    concurrency: concurrencyOf(input.model),
+    slackS: slack / 1_000,
+    variability: input.variability,
+    price: allowed * capacity * priceOf(state.budget, allowed, state.outlook.level),
+  };
+};
+
+const SLOW_EXTRA_SHARE = 0.1;
+/** Backlogs that arrive in less than this are chance. */
+const BACKLOG_MIN_S = 0.5;
+
+/**
+ * Instances beside those for the load, to work a backlog off: all that arrive meanwhile are late, so that `e` of them cost
+ * rate · backlog / (e · capacity) late requests and e · (start + drain) instance-seconds; least where both are equal.
+ */
+const extraFor = (input: PlanInput, worth: Worth, observation: ComponentObservation): number => {
+  const { backlog, rate } = input;
+  if (backlog < BACKLOG_MIN_S * rate || backlog < 5) return 0;
+  // When a start takes longer than clients wait, what waits now is gone by then: a little more, so that no queue stays.
+  if (startMsOf(observation) > BACKLOG_MAX_S * 1_000) return (SLOW_EXTRA_SHARE * rate) / worth.capacity;
+  const paidS = startMsOf(observation) / 1_000 + DRAIN_S;
+  const wanted = Math.sqrt((rate * backlog) / (worth.capacity * worth.price * paidS));
+  return Math.min(wanted, backlog / (worth.capacity * DRAIN_S));
+};
+
+const planByWorth = (
+  input: PlanInput,
+  worth: Worth,
+  observation: ComponentObservation,
+  outlook: Outlook,
+  before: SloState['extra'],
+): Planned => {
+  const { nowMs } = observation;
+  const wanted = Math.ceil(extraFor(input, worth, observation));
+  const stands = before.untilMs > nowMs ? before.count : 0;
+  const extra =
+    wanted > 0 && wanted >= stands
+      ? { count: wanted, untilMs: nowMs + startMsOf(observation) + DRAIN_S * 1_000 }
+      : { count: stands, untilMs: before.untilMs };
+  const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
+  const load = Math.max(1, least, Math.ceil(worthCount(outlook.atEnd, worth)));
+  const keep = Math.max(load, Math.ceil(worthCount(outlook.highest, worth)));
+  const up = load + extra.count;
+  const count = Math.max(up, Math.min(observation.count, keep + extra.count));
+  return {
+    plan: { count, because: extra.count > 0 ? 'backlog' : load === least ? 'throughput' : 'latency' },
+    input,
+    keep: keep + extra.count,
+    extra,
+    price: worth.price,
+  };
+};
+
+const planFor = (observation: ComponentObservation, state: SloState, forecast: Forecast): Planned => {
+  const outlook = outlookOf(state.outlook, horizonOf(observation));
+  const base = planInput(observation, state.demand, state.model, forecast);
+  const input = { ...base, rate: Math.max(outlook.expected, 0) };
+  const none = { input: base, extra: { count: 0, untilMs: 0 }, price: null };
+  // Nothing was ever asked of it: one is as good as any, the bounds say how many are kept.
+  if (state.model.serviceMs === 0) return { ...none, plan: { count: 1, because: 'utilisation' }, keep: 1 };
+  const worth = worthOf(input, state);
+  if (worth !== null) return planByWorth(input, worth, observation, outlook, state.extra);
+  const plan = planWithHysteresis(base, observation);
+  return { ...none, plan, keep: plan.count };
+};
+
+/** How long fewer must have been enough, where the user names no time: the price has the rest in it already. */
+const HOLD_MIN_MS = 5_000;
+const HOLD_MAX_MS = 30_000;
+
+const holdOf = (
+  planned: Planned,
+  observation: ComponentObservation,
+  given: number,
+  usual: number,
+): number => {
+  if (given > 0) return Math.max(given, planned.price === null ? 2 * startMsOf(observation) : 0);
+  if (planned.price === null) return Math.max(usual, 2 * startMsOf(observation));
+  return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.15 * startMsOf(observation)));
 };
 
 const step = (
@@ -189,41 +281,34 @@ const step = (
   const window = recentWindow(observation);
   if (window === null) return { state, recommendation: hold(observation, 'no fresh request metrics') };
   const learned = learn(state, observation, window);
-  const horizonMs = startMsOf(observation) + REACTION_MS;
-  const forecast = forecastDemand(learned.demand, horizonMs);
+  const forecast = forecastDemand(learned.demand, horizonOf(observation));
   if (capacityOf(learned.model, observation.resources.limits.cpus) === 0 && forecast.upper >= 1) {
     return { state: learned, recommendation: hold(observation, 'too few requests to know what one takes') };
   }
-  const plan = planFor(observation, learned, forecast);
-  const holdMs = Math.max(options.holdMs > 0 ? options.holdMs : settings.holdMs, 2 * startMsOf(observation));
-  const held = holdRecommendation(learned.hold, observation.nowMs, plan.plan.count, holdMs);
-  const decided = heldCount(held, observation, plan.plan.count, {
+  const planned = planFor(observation, learned, forecast);
+  const holdMs = holdOf(planned, observation, options.holdMs, settings.holdMs);
+  const held = holdRecommendation(learned.hold, observation.nowMs, planned.plan.count, holdMs);
+  const decided = heldCount(held, observation, planned.plan.count, {
     windowMs: holdMs,
-    stepMs: holdMs / 4,
+    stepMs: planned.price === null ? holdMs / 4 : 0,
     // Instances whose limit was never seen are taken away one by one, with a look at the latency in between.
-    stepMax: learned.model.capacity > 0 ? Infinity : 1,
+    stepMax: planned.price !== null || learned.model.capacity > 0 ? Infinity : 1,
   });
+  // Without a price the margin is still that of the forecast's errors.
+  const demand =
+    planned.price === null
+      ? rememberForecast(learned.demand, forecast, horizonOf(observation))
+      : learned.demand;
   return {
-    state: { ...learned, demand: rememberForecast(learned.demand, forecast, horizonMs), hold: held },
-    recommendation: recommend(observation, plan, forecast, decided),
+    state: { ...learned, demand, extra: planned.extra, hold: held },
+    recommendation: recommend(observation, planned, learned, forecast, decided),
   };
-};
-
-interface Planned {
-  readonly plan: Plan;
-  readonly input: PlanInput;
-}
-
-const planFor = (observation: ComponentObservation, state: SloState, forecast: Forecast): Planned => {
-  const input = planInput(observation, state.demand, state.model, forecast);
-  // Nothing was ever asked of it: one is as good as any, the bounds say how many are kept.
-  if (state.model.serviceMs === 0) return { input, plan: { count: 1, because: 'utilisation' } };
-  return { input, plan: planWithHysteresis(input, observation) };
 };
 
 const recommend = (
   observation: ComponentObservation,
-  { plan, input }: Planned,
+  { plan, input, keep, price }: Planned,
+  { budget, outlook }: SloState,
   forecast: Forecast,
   held: HeldCount,
 ): Recommendation => {
@@ -232,18 +317,34 @@ const recommend = (
   const predictedMs = predictable ? predictMs(input, Math.max(1, held.count), bound.percentile) : null;
   return {
     count: held.count,
-    reason: describe(plan, held, forecast, input, predictedMs),
+    reason: describe(plan, held, input, predictedMs),
     predicted:
       predictable && predictedMs !== null && Number.isFinite(predictedMs)
         ? { percentile: bound.percentile, ms: predictedMs }
         : null,
-    inputs: figures(observation, input, forecast, plan),
+    inputs: {
+      ...figures(observation, input, forecast, plan),
+      keep,
+      ...(bound === null || price === null
+        ? {}
+        : {
+            price: round(price, 4),
+            budgetSpent: round(spentOf(budget, allowedOf(bound.percentile), outlook.level), 3),
+          }),
+    },
   };
 };
 
 export const slo = {
   summary: 'holds the latency objective at the least count a queueing model learned from live metrics allows',
-  initial: (): SloState => ({ demand: EMPTY_DEMAND, model: EMPTY_MODEL, hold: EMPTY_HOLD }),
+  initial: (): SloState => ({
+    demand: EMPTY_DEMAND,
+    outlook: EMPTY_OUTLOOK,
+    budget: EMPTY_BUDGET,
+    model: EMPTY_MODEL,
+    hold: EMPTY_HOLD,
+    extra: { count: 0, untilMs: 0 },
+  }),
   step,
 } satisfies ScalingPolicyPlugin<Options, SloState>;
 

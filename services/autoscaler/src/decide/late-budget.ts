@@ -1,0 +1,92 @@
+/**
+ * The price of a late request, found while it runs: an objective "99 % within 200 ms" is a budget of late requests, and
+ * it is spent where headroom costs most. One price for all moments does that (a Lagrange multiplier, as the clairvoyant
+ * of the simulation has one); it falls while more requests are late than the budget allows and rises while fewer are
+ * (adaptive conformal control on lateness itself). Must stay within bounds: what no count can hold must not buy without end.
+ */
+import type { RequestWindow } from './observation.js';
+
+export type LateBudget = {
+  /** Requests seen and those of them that were late, fading. */
+  readonly requests: number;
+  readonly late: number;
+  /** Slow correction of the price, logarithmic. */
+  readonly bias: number;
+  readonly lastMs: number;
+};
+
+export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: 0, lastMs: 0 };
+
+/** Windows of ten seconds, looked at when they share no second. */
+const WINDOW_MS = 10_000;
+const FADE_MS = 12 * 3_600_000;
+/** The budget that is aimed at; the rest is for what the account does not see. */
+const AIM = 0.8;
+/** Until this much was seen the account says little. */
+const PRIOR_S = 1_800;
+const GAIN = 1.5;
+/** Of the bias, per hour and unit of logarithmic deviation. */
+const BIAS_PER_HOUR = 2.5;
+const BIAS_MAX = 1.5;
+const PRICE_MIN = 0.2;
+const PRICE_MAX = 8;
+
+/** Share of requests slower than `boundMs`, from three percentiles: logarithmic between them, exponential beyond. */
+export const lateShareOf = (window: RequestWindow, boundMs: number): number => {
+  const { p50Ms, p95Ms, p99Ms } = window;
+  if (boundMs <= p50Ms) return Math.min(1, 1 - (0.5 * boundMs) / Math.max(p50Ms, 1e-9));
+  const between = (fromMs: number, toMs: number, from: number, to: number): number =>
+    from * (to / from) ** ((boundMs - fromMs) / Math.max(toMs - fromMs, 1e-9));
+  if (boundMs <= p95Ms) return between(p50Ms, p95Ms, 0.5, 0.05);
+  if (boundMs <= p99Ms) return between(p95Ms, p99Ms, 0.05, 0.01);
+  return between(p95Ms, Math.max(p99Ms, 1.05 * p95Ms), 0.05, 0.01);
+};
+
+export interface LateSample {
+  readonly nowMs: number;
+  readonly window: RequestWindow | null;
+  /** Answered by the routers themselves, per second: late for whoever asked. */
+  readonly rejectedRate: number;
+  readonly boundMs: number;
+  /** Late share allowed, 0..1. */
+  readonly allowed: number;
+  /** Most lateness of this window is not the instances' fault. */
+  readonly excused: boolean;
+}
+
+/** Late share of the account over the one that is aimed at. */
+export const spentOf = (budget: LateBudget, allowed: number, rate: number): number => {
+  const prior = Math.max(1, PRIOR_S * rate);
+  const aimed = AIM * allowed;
+  return (budget.late + prior * aimed) / (budget.requests + prior) / aimed;
+};
+
+export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget => {
+  const { nowMs, window, boundMs, allowed } = sample;
+  if (window === null || window.rate <= 0) return budget;
+  if (budget.lastMs > 0 && nowMs - budget.lastMs < WINDOW_MS) return budget;
+  const elapsedS = WINDOW_MS / 1_000;
+  if (sample.excused) return { ...budget, lastMs: nowMs };
+  const fade = Math.exp(-WINDOW_MS / FADE_MS);
+  const rejected = Math.min(1, sample.rejectedRate / window.rate);
+  const share = rejected + (1 - rejected) * lateShareOf(window, boundMs);
+  const requests = window.rate * elapsedS;
+  const next = {
+    ...budget,
+    requests: budget.requests * fade + requests,
+    late: budget.late * fade + share * requests,
+    lastMs: nowMs,
+  };
+  const deviation = Math.max(-1.5, Math.min(1.5, Math.log(spentOf(next, allowed, window.rate))));
+  const bias = budget.bias - (BIAS_PER_HOUR * deviation * elapsedS) / 3_600;
+  return { ...next, bias: Math.max(-BIAS_MAX, Math.min(BIAS_MAX, bias)) };
+};
+
+/**
+ * Late requests an instance must save, as a multiple of what it may let be late while it is fully used: 1 before
+ * anything is known.
+ */
+export const priceOf = (budget: LateBudget, allowed: number, rate: number): number => {
+  const spent = spentOf(budget, allowed, rate);
+  return Math.max(PRICE_MIN, Math.min(PRICE_MAX, Math.exp(budget.bias) * spent ** -GAIN));
+};
