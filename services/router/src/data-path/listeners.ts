@@ -114,9 +114,12 @@ export class Listeners {
     server.maxConnections = this.connectionsMax;
     server.on('error', (error) => {
       this.servers.delete(name);
+      // Tried again for ever, told once.
+      const told = this.failedAtMs.has(name);
       this.failedAtMs.set(name, this.monotonicMs());
-      this.events.onError(name, error);
+      if (!told) this.events.onError(name, error);
     });
+    server.on('listening', () => this.failedAtMs.delete(name));
     this.servers.set(name, server);
     if (held) server.listen({ fd: held.fd });
     else server.listen(ownAddress(address));
