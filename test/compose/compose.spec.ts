@@ -33,7 +33,7 @@ describeWithEngine('a level of separately deployed services in docker-compose', 
       await until(`${name} has a leader`, () => level.leader(name), BOUND_MS, 200);
     await level.apply(COMPOSITION);
     expect(await level.must('status')).toContain('generation 1');
-  });
+  }, 240_000);
 
   it.each(FUNCTION_NAMES)('%s: another replica leads when the leader is killed', async (name) => {
     const before = await until(`${name} has a leader`, () => level.leader(name), BOUND_MS, 200);
