@@ -255,7 +255,8 @@ describe('management', () => {
   it('puts the second manager on another site, and waits a moment for one that was never heard', () => {
     const other = siteId('other');
     const base = input();
-    const sites = new Map(base.sites).set(other, versioned({ ...base.sites.get(SITE)!.value, site: other }));
+    const far = { ...base.sites.get(SITE)!.value, site: other, agent: 'unix:/tmp/other.sock' };
+    const sites = new Map(base.sites).set(other, versioned(far));
     const at = (nowMs: number): HealthInput => ({
       ...base,
       sites,
