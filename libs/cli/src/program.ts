@@ -12,6 +12,7 @@ import { registerGraph } from './commands/graph.command.js';
 import { registerJoin } from './commands/join.command.js';
 import { registerKill } from './commands/kill.command.js';
 import { registerLogs } from './commands/logs.command.js';
+import { registerNew } from './commands/new.command.js';
 import { registerRecord } from './commands/record.command.js';
 import { registerRestore } from './commands/restore.command.js';
 import { registerScale } from './commands/scale.command.js';
@@ -38,6 +39,7 @@ const COMMANDS = [
   registerKill,
   registerSimulate,
   registerRecord,
+  registerNew,
   registerSites,
   registerSnapshot,
   registerRestore,

@@ -2,6 +2,7 @@
  * Policies as they are named on a command line: `slo`, `hpa(target=0.7, metric=rps)`, `own` (what the composition says),
  * `./mine.mjs(gain=2)`. Targets are shares of what one instance can do, so that one text fits every component.
  */
+import { POLICIES } from '@mitosis/autoscaler/decide';
 import { MitosisError, type HpaPolicy, type ScalingPolicy } from '@mitosis/contracts';
 import type { TierSeen } from './application.js';
 
@@ -55,6 +56,11 @@ const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
   kpa: ['target'],
   fixed: [],
 };
+
+/** Every name that means something already: here, or in a composition. */
+export const POLICY_NAMES: readonly string[] = [
+  ...new Set([...Object.keys(BUILT_IN), ...Object.keys(POLICIES)]),
+].toSorted();
 
 /** Complains of a name or an option that does not exist; before anything is played. */
 export const checkSpec = (spec: PolicySpec): void => {

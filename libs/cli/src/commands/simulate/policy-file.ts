@@ -18,12 +18,25 @@ const isPolicy = (value: unknown): value is OwnPolicy => {
   );
 };
 
+/** A policy refuses an option by throwing: told with its file, as bad input. */
+const stepOf = (
+  policy: OwnPolicy,
+  shown: string,
+  given: Parameters<OwnPolicy['step']>,
+): ReturnType<OwnPolicy['step']> => {
+  try {
+    return policy.step(...given);
+  } catch (error) {
+    throw new MitosisError('invalid_input', `${shown}: step() threw ${String(error)}`, { cause: error });
+  }
+};
+
 /** What a policy may answer wrongly is told with its file, not with a stack from the simulation. */
 const checked = (policy: OwnPolicy, shown: string): OwnPolicy => ({
   summary: policy.summary,
   initial: () => policy.initial(),
   step: (state, observation, options, settings) => {
-    const step = policy.step(state, observation, options, settings);
+    const step = stepOf(policy, shown, [state, observation, options, settings]);
     if (!Number.isInteger(step?.recommendation?.count))
       throw new MitosisError(
         'invalid_input',

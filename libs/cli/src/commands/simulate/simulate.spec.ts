@@ -1,40 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Comparison } from '@mitosis/simulation/workload';
-import { main } from '../../program.js';
+import { mitosis, type Said } from '../../testing/run-command.testing.js';
 
 const root = join(import.meta.dirname, '../../../../..');
 const example = (file: string): string => join(root, 'examples/simulate', file);
 const folder = mkdtempSync(join(tmpdir(), 'm-sim-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-beforeEach(() => {
-  process.exitCode = undefined;
-});
-
-interface Said {
-  readonly out: string;
-  readonly code: number | string | undefined;
-}
-
-const mitosis = async (...args: readonly string[]): Promise<Said> => {
-  let out = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  const err = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  try {
-    await main(['node', 'mitosis', ...args]);
-  } finally {
-    write.mockRestore();
-    err.mockRestore();
-  }
-  const code = process.exitCode ?? undefined;
-  process.exitCode = undefined;
-  return { out, code };
-};
 
 const simulate = (...more: readonly string[]): Promise<Said> =>
   mitosis(
@@ -108,6 +82,16 @@ describe('mitosis simulate', { timeout: 60_000 }, () => {
     );
     const answer = await simulate('--policy', wrong, '--json');
     expect([answer.code, answer.out]).toEqual([2, expect.stringContaining('whole count')]);
+    const throwing = join(folder, 'throwing.mjs');
+    writeFileSync(
+      throwing,
+      'export default { initial: () => ({}), step() { throw new Error("x=1: no such option"); } };\n',
+    );
+    const thrown = await simulate('--policy', throwing, '--json');
+    expect([thrown.code, thrown.out]).toEqual([
+      2,
+      expect.stringMatching(/throwing\.mjs: step\(\) threw Error: x=1: no such option/),
+    ]);
     expect(existsSync(join(folder, 'report.html'))).toBe(true);
   });
 });
