@@ -11,7 +11,7 @@ import {
   type EndpointsRecord,
   type InstanceRecord,
 } from '@mitosis/contracts';
-import { aComponent, aTypeGraph, aWindow, someRequests } from '@mitosis/autoscaler/testing';
+import { aComponent, aTypeGraph, aWindow, p95, someRequests } from '@mitosis/autoscaler/testing';
 
 const PASSES = Number(process.argv[2] ?? 60);
 const NOW_MS = 1_000_000;
@@ -52,7 +52,7 @@ const levelOf = (components: number): LevelInput => {
   return {
     nowMs: NOW_MS,
     generation: 1,
-    typeGraph: aTypeGraph(names.map((name) => aComponent(name))),
+    typeGraph: aTypeGraph(names.map((name) => aComponent(name, { objective: p95(200) }))),
     handedDown: null,
     targets: new Map(),
     overrides: new Map(),

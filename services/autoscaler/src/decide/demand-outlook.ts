@@ -41,9 +41,10 @@ export const EMPTY_OUTLOOK: OutlookState = {
   lastMs: 0,
 };
 
-/** Possible loads in ascending order and how likely each is; the weights sum to 1. */
+/** Possible loads in ascending order and how likely each is; the weights sum to 1 but for what is negligible. */
 export interface Outlook {
   readonly expected: number;
+  /** Both are found when they are asked for: not every decision needs them. */
   readonly atEnd: readonly Chance[];
   readonly highest: readonly Chance[];
 }
@@ -78,8 +79,9 @@ const PRIOR: readonly (readonly [number, number])[] = [
   [0.5, 0.1],
   [1.1, 0.03],
 ];
-const PRIOR_TOTAL = PRIOR.reduce((sum, [, weight]) => sum + weight, 0);
 const OWN_ENOUGH = 20;
+/** Below the weight of anything an instance could be worth its least price for: old errors fade towards it and stay away. */
+const NEGLIGIBLE = 1e-6;
 /** Below this the logarithm of a ratio says nothing. */
 const RATE_MIN = 1;
 /** A trend must have been better by this to be believed. */
@@ -103,34 +105,41 @@ const octaveOf = (rate: number): number => Math.round(Math.log2(Math.max(rate, R
 
 const withError = (errors: Errors, forecast: number, actual: number): Errors => {
   const octave = String(octaveOf(forecast));
-  const before = errors[octave];
-  const weights =
-    before === undefined ? Array.from({ length: BINS }, () => 0) : before.map((w) => w * (1 - 1 / MEMORY));
+  const weights = errors[octave]?.slice() ?? Array.from({ length: BINS }, () => 0);
+  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) * (1 - 1 / MEMORY);
   const bin = binOf(Math.log(Math.max(actual, RATE_MIN) / Math.max(forecast, RATE_MIN)));
   weights[bin] = (weights[bin] ?? 0) + 1;
   return { ...errors, [octave]: weights };
 };
 
+const sumOf = (weights: readonly number[]): number => {
+  let sum = 0;
+  for (let bin = 0; bin < weights.length; bin += 1) sum += weights[bin] ?? 0;
+  return sum;
+};
+
+/** Loops instead of chains of array methods, here and below: this runs each second for every component. */
 const chancesOf = (errors: Errors, forecast: number): readonly Chance[] => {
   const octave = octaveOf(forecast);
-  const own = (errors[String(octave)] ?? []).reduce((sum, weight) => sum + weight, 0);
   // What is not known of this load itself counts the less the more is.
-  const doubt = OWN_ENOUGH / (OWN_ENOUGH + own);
-  const weights = PRIOR_WEIGHTS.map((weight) => doubt * weight);
-  let total = doubt * PRIOR_TOTAL;
-  for (const [key, seen] of Object.entries(errors)) {
+  const doubt = OWN_ENOUGH / (OWN_ENOUGH + sumOf(errors[String(octave)] ?? []));
+  const weights = PRIOR_WEIGHTS.slice();
+  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (weights[bin] ?? 0);
+  for (const key of Object.keys(errors)) {
+    const seen = errors[key] ?? [];
     const apart = Math.abs(Number(key) - octave);
     const trust = apart === 0 ? 1 : doubt * (apart === 1 ? NEIGHBOUR : STRANGER);
-    for (let bin = 0; bin < BINS; bin += 1) {
-      const weight = trust * (seen[bin] ?? 0);
-      weights[bin] = (weights[bin] ?? 0) + weight;
-      total += weight;
-    }
+    for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) + trust * (seen[bin] ?? 0);
   }
+  let total = 0;
+  for (let bin = 0; bin < BINS; bin += 1) total += weights[bin] ?? 0;
   const rate = Math.max(forecast, RATE_MIN);
-  return weights.flatMap((weight, bin) =>
-    weight === 0 ? [] : [{ rate: rate * (FACTORS[bin] ?? 1), weight: weight / total }],
-  );
+  const chances: Chance[] = [];
+  for (let bin = 0; bin < BINS; bin += 1) {
+    const weight = (weights[bin] ?? 0) / total;
+    if (weight >= NEGLIGIBLE) chances.push({ rate: rate * (FACTORS[bin] ?? 1), weight });
+  }
+  return chances;
 };
 
 const median3 = ([a = 0, b = a, c = b]: readonly number[]): number =>
@@ -177,26 +186,39 @@ const trendedOf = (state: OutlookState, horizonMs: number): number =>
 const forecastOf = (state: OutlookState, trended: number): number =>
   state.trendError < TREND_SKILL * state.plainError ? trended : state.level;
 
+const isDue = (pending: readonly Pending[], nowMs: number): boolean => {
+  for (const made of pending) if (made[0] <= nowMs) return true;
+  return false;
+};
+
+const relative = (forecast: number, level: number): number =>
+  Math.abs(level - forecast) / Math.max(level, forecast, RATE_MIN);
+
 const judged = (state: OutlookState, nowMs: number): OutlookState => {
-  if (!state.pending.some(([dueMs]) => dueMs <= nowMs)) return state;
+  if (!isDue(state.pending, nowMs)) return state;
   let { atEnd, highest, plainError, trendError } = state;
-  const relative = (forecast: number): number =>
-    Math.abs(state.level - forecast) / Math.max(state.level, forecast, RATE_MIN);
-  for (const [dueMs, forecast, plain, trended, most] of state.pending) {
+  const pending: Pending[] = [];
+  for (const made of state.pending) {
+    const [dueMs, forecast, plain, trended, most] = made;
+    if (dueMs > nowMs) pending.push(made);
     if (dueMs > nowMs || nowMs - dueMs > GAP_MS) continue;
     atEnd = withError(atEnd, forecast, state.level);
     highest = withError(highest, forecast, most);
-    plainError += 0.05 * (relative(plain) - plainError);
-    trendError += 0.05 * (relative(trended) - trendError);
+    plainError += 0.05 * (relative(plain, state.level) - plainError);
+    trendError += 0.05 * (relative(trended, state.level) - trendError);
   }
-  return {
-    ...state,
-    atEnd,
-    highest,
-    plainError,
-    trendError,
-    pending: state.pending.filter(([dueMs]) => dueMs > nowMs),
-  };
+  return { ...state, atEnd, highest, plainError, trendError, pending };
+};
+
+/**
+ * With `level` as the highest where it is. What was forecast earlier has seen all that a later one has, so that its
+ * highest is never lower: only the last ones can change.
+ */
+const raised = (pending: readonly Pending[], level: number): readonly Pending[] => {
+  let from = pending.length;
+  while (from > 0 && (pending[from - 1]?.[4] ?? level) < level) from -= 1;
+  if (from === pending.length) return pending;
+  return pending.map((made, i) => (i < from ? made : [made[0], made[1], made[2], made[3], level]));
 };
 
 /** Takes the newest sample of `demand` in, with the horizon that decisions look ahead now. */
@@ -214,13 +236,7 @@ export const observeOutlook = (
     level,
     samples,
     lastMs: nowMs,
-    pending: from.pending.map(([due, forecast, plain, trended, most]) => [
-      due,
-      forecast,
-      plain,
-      trended,
-      Math.max(most, level),
-    ]),
+    pending: raised(from.pending, level),
   };
   const state = judged(
     nowMs - seen.pastMs < PAST_MS
@@ -239,7 +255,11 @@ export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
   const expected = forecastOf(state, trendedOf(state, horizonMs));
   return {
     expected,
-    atEnd: chancesOf(state.atEnd, expected),
-    highest: chancesOf(state.highest, Math.max(expected, state.level)),
+    get atEnd() {
+      return chancesOf(state.atEnd, expected);
+    },
+    get highest() {
+      return chancesOf(state.highest, Math.max(expected, state.level));
+    },
   };
 };

@@ -64,6 +64,8 @@ const PENDING_MAX = 120;
 const GAP_MS = 5_000;
 
 const median = (values: readonly number[]): number => {
+  const [only = 0] = values;
+  if (values.length < 2) return only;
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
 };
@@ -86,6 +88,7 @@ const scoreForecasts = (
   nowMs: number,
   actual: number,
 ): Pick<DemandState, 'pending' | 'errors'> => {
+  if (state.pending.length === 0) return { pending: state.pending, errors: state.errors };
   const due = state.pending.filter(([forMs]) => forMs <= nowMs);
   const fresh = due.filter(([forMs]) => nowMs - forMs < GAP_MS);
   const errors = fresh.map(([, forecast]) => (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));

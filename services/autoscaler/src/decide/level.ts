@@ -9,7 +9,7 @@ import { downstreamOf } from './downstream.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
-import { withoutAbsurdities, type ComponentObservation, type RequestWindow } from './observation.js';
+import { withoutAbsurdities, type ComponentObservation } from './observation.js';
 import type { PolicySettings, PolicyState, Recommendation, ScalingPolicyPlugin } from './policy.js';
 
 export type ComponentState = {
@@ -43,14 +43,19 @@ export interface LevelStep {
   readonly objectives: ReadonlyMap<string, Objective>;
 }
 
-const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =>
-  Object.fromEntries(
-    scaledComponents(input.typeGraph).map(({ name }) => {
-      const { ids } = readyOf(input.endpoints.get(name));
-      const before = Object.hasOwn(state.ready, name) ? state.ready[name] : undefined;
-      return [name, before?.ids === ids ? before : { ids, sinceMs: input.nowMs }];
-    }),
-  );
+/** The state itself while nothing changes: there is an entry for every component, each second. */
+const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] => {
+  const components = scaledComponents(input.typeGraph);
+  const ready: Record<string, LevelState['ready'][string]> = {};
+  let same = Object.keys(state.ready).length === components.length;
+  for (const { name } of components) {
+    const { ids } = readyOf(input.endpoints.get(name));
+    const before = Object.hasOwn(state.ready, name) ? state.ready[name] : undefined;
+    if (before?.ids !== ids) same = false;
+    ready[name] = before?.ids === ids ? before : { ids, sinceMs: input.nowMs };
+  }
+  return same ? state.ready : ready;
+};
 
 const observe = (
   input: LevelInput,
@@ -95,36 +100,39 @@ const ownMsOf = (input: LevelInput, component: Component): number | null => {
 };
 
 /** Quickly down, slowly up (about three minutes): a queue must not widen the share of the component that has it. */
-const trackCalm = (state: LevelState, input: LevelInput): LevelState['calmMs'] =>
-  Object.fromEntries(
-    Object.values(input.typeGraph.components).flatMap((component) => {
-      const before = Object.hasOwn(state.calmMs, component.name) ? (state.calmMs[component.name] ?? 0) : 0;
-      const ownMs = ownMsOf(input, component);
-      if (ownMs === null) return before > 0 ? [[component.name, before]] : [];
-      const gain = before === 0 ? 1 : ownMs < before ? 0.3 : 0.005;
-      return [[component.name, before + gain * (ownMs - before)]];
-    }),
-  );
-
-const visitsOf = (input: LevelInput, name: string): number => {
-  const rate = (window: RequestWindow | null | undefined): number => window?.rate ?? 0;
-  const entry = input.typeGraph.entry;
-  const entryRate = entry === null ? 0 : rate(input.metrics?.get(entry)?.requests.last60);
-  const own = rate(input.metrics?.get(name)?.requests.last60);
-  return entryRate > 0 && own > 0 ? own / entryRate : 1;
+const trackCalm = (state: LevelState, input: LevelInput): LevelState['calmMs'] => {
+  const calmMs: Record<string, number> = {};
+  for (const component of Object.values(input.typeGraph.components)) {
+    const { name } = component;
+    const before = Object.hasOwn(state.calmMs, name) ? (state.calmMs[name] ?? 0) : 0;
+    const ownMs = ownMsOf(input, component);
+    if (ownMs === null) {
+      if (before > 0) calmMs[name] = before;
+      continue;
+    }
+    const gain = before === 0 ? 1 : ownMs < before ? 0.3 : 0.005;
+    calmMs[name] = before + gain * (ownMs - before);
+  }
+  return calmMs;
 };
+
+const rateOf = (input: LevelInput, name: string | null): number =>
+  name === null ? 0 : (input.metrics?.get(name)?.requests.last60?.rate ?? 0);
 
 const objectivesOf = (input: LevelInput, calmMs: LevelState['calmMs']): ReadonlyMap<string, Objective> => {
   const level = levelObjective(input.typeGraph, input.handedDown);
-  const calm = new Map<string, CalmComponent>(
-    Object.entries(calmMs).map(([name, ownMs]) => [name, { ownMs, visits: visitsOf(input, name) }]),
-  );
-  return new Map(
-    Object.values(input.typeGraph.components).flatMap((component) => {
-      const objective = objectiveFor(input.typeGraph, level, calm, component);
-      return objective === null ? [] : [[component.name, objective] as const];
-    }),
-  );
+  const entryRate = rateOf(input, input.typeGraph.entry);
+  const calm = new Map<string, CalmComponent>();
+  for (const [name, ownMs] of Object.entries(calmMs)) {
+    const own = rateOf(input, name);
+    calm.set(name, { ownMs, visits: entryRate > 0 && own > 0 ? own / entryRate : 1 });
+  }
+  const objectives = new Map<string, Objective>();
+  for (const component of Object.values(input.typeGraph.components)) {
+    const objective = objectiveFor(input.typeGraph, level, calm, component);
+    if (objective !== null) objectives.set(component.name, objective);
+  }
+  return objectives;
 };
 
 export type PluginOf = (policy: ScalingPolicy) => ScalingPolicyPlugin<ScalingPolicy>;

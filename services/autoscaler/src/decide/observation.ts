@@ -95,34 +95,39 @@ export const isPlausible = (window: RequestWindow): boolean =>
   within(window.rate, RATE_MAX) &&
   within(window.errorRatio, 1) &&
   window.seconds > 0 &&
-  [window.p50Ms, window.p95Ms, window.p99Ms, window.meanMs].every((ms) => within(ms, LATENCY_MAX_MS)) &&
+  within(window.p50Ms, LATENCY_MAX_MS) &&
+  within(window.p95Ms, LATENCY_MAX_MS) &&
+  within(window.p99Ms, LATENCY_MAX_MS) &&
+  within(window.meanMs, LATENCY_MAX_MS) &&
   window.p50Ms <= window.p95Ms &&
   window.p95Ms <= window.p99Ms;
 
-/** The observation with everything absurd turned into unknown. */
-export const withoutAbsurdities = (observation: ComponentObservation): ComponentObservation => {
-  const { requests, usage } = observation;
-  const sound = (window: RequestWindow | null): RequestWindow | null =>
-    window !== null && isPlausible(window) ? window : null;
-  const countsSound =
-    requests !== null &&
-    [requests.inFlight, requests.queued, requests.rejectedRate].every((value) => within(value, RATE_MAX));
-  const usageSound =
-    usage !== null &&
-    within(usage.cpuCores, 1e5) &&
-    within(usage.memoryBytes, 1e15) &&
-    usage.instancesSeen > 0;
+const isSound = (window: RequestWindow | null): boolean => window === null || isPlausible(window);
+
+const soundRequests = (requests: RequestMetrics | null): RequestMetrics | null => {
+  if (requests === null) return null;
+  const { last1, last10, last60, inFlight, queued, rejectedRate } = requests;
+  if (!within(inFlight, RATE_MAX) || !within(queued, RATE_MAX) || !within(rejectedRate, RATE_MAX))
+    return null;
+  if (isSound(last1) && isSound(last10) && isSound(last60)) return requests;
   return {
-    ...observation,
-    requests:
-      requests !== null && countsSound
-        ? {
-            ...requests,
-            last1: sound(requests.last1),
-            last10: sound(requests.last10),
-            last60: sound(requests.last60),
-          }
-        : null,
-    usage: usageSound ? usage : null,
+    ...requests,
+    last1: isSound(last1) ? last1 : null,
+    last10: isSound(last10) ? last10 : null,
+    last60: isSound(last60) ? last60 : null,
   };
+};
+
+const soundUsage = (usage: ResourceMetrics | null): ResourceMetrics | null =>
+  usage !== null && within(usage.cpuCores, 1e5) && within(usage.memoryBytes, 1e15) && usage.instancesSeen > 0
+    ? usage
+    : null;
+
+/** The observation with everything absurd turned into unknown; itself where nothing is. */
+export const withoutAbsurdities = (observation: ComponentObservation): ComponentObservation => {
+  const requests = soundRequests(observation.requests);
+  const usage = soundUsage(observation.usage);
+  return requests === observation.requests && usage === observation.usage
+    ? observation
+    : { ...observation, requests, usage };
 };

@@ -1,7 +1,7 @@
 /**
  * The count that is worth its cost: least sum of instances and priced late requests over all loads that may come. For
  * each load the count that lets it pass with the right headroom is known in closed form; beyond that count the load is
- * late as a whole. Pure, linear in the number of loads: it runs each second for every component.
+ * late as a whole. Pure, linear in the number of loads at most: it runs each second for every component.
  */
 import type { Chance } from './demand-outlook.js';
 
@@ -27,6 +27,9 @@ export const waitChance = (servers: number, utilisation: number): number => {
   return 1 / (1 + (beta * normal) / Math.max(density, 1e-300));
 };
 
+/** Spare capacity that is always provided, as a share of the load. */
+const SPARE_MIN = 0.02;
+
 /** Instances, a real number, with which another one would save less than its price at this load. */
 export const countFor = (rate: number, worth: Worth): number => {
   const { capacity, concurrency, slackS, variability, price } = worth;
@@ -37,23 +40,46 @@ export const countFor = (rate: number, worth: Worth): number => {
   for (let i = 0; i < 2; i += 1) {
     const servers = ((rate + spare) / capacity) * concurrency;
     const chance = waitChance(servers, rate / (rate + spare));
-    spare = Math.max(0.02 * rate, Math.log(Math.max(1, chance / bearable)) / decay);
+    spare = Math.max(SPARE_MIN * rate, Math.log(Math.max(1, chance / bearable)) / decay);
   }
   return (rate + spare) / capacity;
 };
 
+/**
+ * 0: no load is worth an instance. Only where it could win is a count found: whatever `countFor` says is at least
+ * `rate * (1 + SPARE_MIN) / capacity`, and that alone is too dear for most loads.
+ */
 export const worthCount = (chances: readonly Chance[], worth: Worth): number => {
-  let missed = chances.reduce((sum, { rate, weight }) => sum + rate * weight, 0);
+  const dearness = (worth.price * (1 + SPARE_MIN)) / worth.capacity;
+  const missed: number[] = [];
+  let all = 0;
+  for (const { rate, weight } of chances) all += rate * weight;
+  let guess = 0;
+  let lowest = Infinity;
+  let left = all;
+  for (let i = 0; i < chances.length; i += 1) {
+    const { rate = 0, weight = 0 } = chances[i] ?? {};
+    left -= rate * weight;
+    missed.push(left);
+    if (left + dearness * rate < lowest) {
+      lowest = left + dearness * rate;
+      guess = i;
+    }
+  }
   let best = 0;
-  let least = missed;
-  for (const { rate, weight } of chances) {
-    missed -= rate * weight;
+  let least = all;
+  const consider = (i: number): void => {
+    const { rate = 0 } = chances[i] ?? {};
+    const late = missed[i] ?? 0;
+    if (late + dearness * rate > least) return;
     const count = countFor(rate, worth);
-    const total = missed + worth.price * count;
+    const total = late + worth.price * count;
     if (total < least) {
       least = total;
       best = count;
     }
-  }
+  };
+  consider(guess);
+  for (let i = 0; i < chances.length; i += 1) if (i !== guess) consider(i);
   return best;
 };

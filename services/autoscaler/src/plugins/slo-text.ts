@@ -13,8 +13,10 @@ export const strictest = (
     null,
   ) ?? null;
 
-export const round = (value: number, digits = 1): number | null =>
-  Number.isFinite(value) ? Math.round(value * 10 ** digits) / 10 ** digits : null;
+const SCALES = [1, 10, 100, 1_000, 10_000] as const;
+
+export const round = (value: number, digits: 0 | 1 | 2 | 3 | 4 = 1): number | null =>
+  Number.isFinite(value) ? Math.round(value * SCALES[digits]) / SCALES[digits] : null;
 
 const REASONS: Readonly<Record<Plan['because'], string>> = {
   latency: 'the least that holds the objective',

@@ -175,8 +175,11 @@ const horizonOf = (observation: ComponentObservation): number => startMsOf(obser
 interface Planned {
   readonly plan: Plan;
   readonly input: PlanInput;
-  /** Fewest that are not worth taking away: what is there may be needed before it could be started again. */
-  readonly keep: number;
+  /**
+   * Fewest that are not worth taking away: what is there may be needed before it could be started again. null: as many
+   * as there are or more are wanted, so that nothing could be taken away.
+   */
+  readonly keep: number | null;
   readonly extra: SloState['extra'];
   readonly price: number | null;
 }
@@ -232,13 +235,16 @@ const planByWorth = (
       : { count: stands, untilMs: before.untilMs };
   const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
   const load = Math.max(1, least, Math.ceil(worthCount(outlook.atEnd, worth)));
-  const keep = Math.max(load, Math.ceil(worthCount(outlook.highest, worth)));
   const up = load + extra.count;
-  const count = Math.max(up, Math.min(observation.count, keep + extra.count));
+  const keep =
+    up < observation.count
+      ? Math.max(load, Math.ceil(worthCount(outlook.highest, worth))) + extra.count
+      : null;
+  const count = keep === null ? up : Math.min(observation.count, keep);
   return {
     plan: { count, because: extra.count > 0 ? 'backlog' : load === least ? 'throughput' : 'latency' },
     input,
-    keep: keep + extra.count,
+    keep,
     extra,
     price: worth.price,
   };
@@ -305,6 +311,7 @@ const step = (
   };
 };
 
+/** Said when it is asked for: most decisions change nothing, and nobody reads why. */
 const recommend = (
   observation: ComponentObservation,
   { plan, input, keep, price }: Planned,
@@ -312,25 +319,31 @@ const recommend = (
   forecast: Forecast,
   held: HeldCount,
 ): Recommendation => {
-  const bound = strictest(input.objective);
-  const predictable = bound !== null && input.model.serviceMs > 0;
-  const predictedMs = predictable ? predictMs(input, Math.max(1, held.count), bound.percentile) : null;
+  const bound = input.model.serviceMs > 0 ? strictest(input.objective) : null;
+  const predictedMs = (): number | null =>
+    bound === null ? null : predictMs(input, Math.max(1, held.count), bound.percentile);
   return {
     count: held.count,
-    reason: describe(plan, held, input, predictedMs),
-    predicted:
-      predictable && predictedMs !== null && Number.isFinite(predictedMs)
-        ? { percentile: bound.percentile, ms: predictedMs }
-        : null,
-    inputs: {
-      ...figures(observation, input, forecast, plan),
-      keep,
-      ...(bound === null || price === null
-        ? {}
-        : {
-            price: round(price, 4),
-            budgetSpent: round(spentOf(budget, allowedOf(bound.percentile), outlook.level), 3),
-          }),
+    get reason() {
+      return describe(plan, held, input, predictedMs());
+    },
+    get predicted() {
+      const ms = predictedMs();
+      return bound === null || ms === null || !Number.isFinite(ms)
+        ? null
+        : { percentile: bound.percentile, ms };
+    },
+    get inputs() {
+      return {
+        ...figures(observation, input, forecast, plan),
+        ...(keep === null ? {} : { keep }),
+        ...(bound === null || price === null
+          ? {}
+          : {
+              price: round(price, 4),
+              budgetSpent: round(spentOf(budget, allowedOf(bound.percentile), outlook.level), 3),
+            }),
+      };
     },
   };
 };

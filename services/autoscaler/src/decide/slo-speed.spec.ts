@@ -1,0 +1,105 @@
+/** What is computed the quick way, because it runs each second for every component, against the plain formula. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EMPTY_DEMAND, observeDemand } from './demand.js';
+import { EMPTY_OUTLOOK, observeOutlook, outlookOf, type Chance } from './demand-outlook.js';
+import { countFor, worthCount, type Worth } from './worth-plan.js';
+
+const HORIZON_MS = 12_000;
+
+/** Least sum of late requests and priced instances, with the count of every load. */
+const plainWorthCount = (chances: readonly Chance[], worth: Worth): number => {
+  let missed = chances.reduce((sum, { rate, weight }) => sum + rate * weight, 0);
+  let best = 0;
+  let least = missed;
+  for (const { rate, weight } of chances) {
+    missed -= rate * weight;
+    const count = countFor(rate, worth);
+    const total = missed + worth.price * count;
+    if (total < least) {
+      least = total;
+      best = count;
+    }
+  }
+  return best;
+};
+
+const someChances = fc
+  .array(
+    fc.record({
+      rate: fc.double({ min: 0.5, max: 5_000, noNaN: true }),
+      weight: fc.integer({ min: 1, max: 1_000 }),
+    }),
+    {
+      minLength: 1,
+      maxLength: 48,
+    },
+  )
+  .map((drawn): readonly Chance[] => {
+    const total = drawn.reduce((sum, { weight }) => sum + weight, 0);
+    return drawn
+      .map(({ rate, weight }) => ({ rate, weight: weight / total }))
+      .toSorted((a, b) => a.rate - b.rate);
+  });
+
+const someWorth = fc.record({
+  capacity: fc.double({ min: 0.5, max: 500, noNaN: true }),
+  concurrency: fc.integer({ min: 1, max: 32 }),
+  slackS: fc.double({ min: 0.001, max: 2, noNaN: true }),
+  variability: fc.double({ min: 0.25, max: 4, noNaN: true }),
+  price: fc.double({ min: 0.001, max: 200, noNaN: true }),
+});
+
+/** Looks at `rates`, one a second, and at the level after each. */
+const look = (rates: readonly number[]) => {
+  let demand = EMPTY_DEMAND;
+  let outlook = EMPTY_OUTLOOK;
+  const levels = new Map<number, number>();
+  rates.forEach((completed, second) => {
+    const nowMs = 1_000_000 + second * 1_000;
+    demand = observeDemand(demand, { nowMs, completed, inside: 0 });
+    outlook = observeOutlook(outlook, demand, HORIZON_MS);
+    levels.set(nowMs, outlook.level);
+  });
+  return { outlook, levels };
+};
+
+const someRates = fc.array(fc.double({ min: 0, max: 2_000, noNaN: true }), { minLength: 1, maxLength: 120 });
+
+describe('quick ways', () => {
+  it('finds the count that is worth it without asking for the count of every load', () => {
+    fc.assert(
+      fc.property(someChances, someWorth, (chances, worth) => {
+        const total = (count: number): number => worth.price * count;
+        expect(total(worthCount(chances, worth))).toBeCloseTo(total(plainWorthCount(chances, worth)), 6);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('knows the highest level since each forecast', () => {
+    fc.assert(
+      fc.property(someRates, (rates) => {
+        const { outlook, levels } = look(rates);
+        for (const [dueMs, , , , highest] of outlook.pending) {
+          const since = [...levels].filter(([atMs]) => atMs >= dueMs - HORIZON_MS).map(([, level]) => level);
+          expect(highest).toBe(Math.max(...since));
+        }
+      }),
+    );
+  });
+
+  it('leaves out nothing of the outlook but what is negligible', () => {
+    fc.assert(
+      fc.property(someRates, (rates) => {
+        const { atEnd, highest } = outlookOf(look(rates).outlook, HORIZON_MS);
+        for (const chances of [atEnd, highest]) {
+          expect(chances.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1, 4);
+          expect(chances.map(({ rate }) => rate)).toEqual(
+            chances.map(({ rate }) => rate).toSorted((a, b) => a - b),
+          );
+        }
+      }),
+    );
+  });
+});
