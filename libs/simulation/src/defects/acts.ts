@@ -8,7 +8,10 @@ import type { Defect } from './defect.js';
 export const doubleStart: Defect = {
   summary: 'a start whose id runs already starts it again',
   brokenBy: ['no-duplicates'],
-  provokedBy: ['accusation', 'crash-manager', 'roll-out', 'slow-start', 'delay'],
+  provokedBy: ['stop-agent', 'stop-agent', 'load', 'roll-out'],
+  // An agent that is stopped for longer than the deadline of a start finds the start and its repetition.
+  plan: 'load@7000+0#4,stop-agent@7400+12500#1,stop-agent@7405+12500#2,roll-out@7000+0#1',
+  caughtBySeed: 1,
   level: () => ({ rules: { createIfAbsent: false } }),
 };
 
@@ -16,6 +19,7 @@ export const actBeforeCommit: Defect = {
   summary: 'an instance is started although its record was never written',
   brokenBy: ['committed-first'],
   provokedBy: ['roll-out', 'load', 'crash-instance'],
+  caughtBySeed: 1,
   level: () => ({
     seams: {
       store: (store) =>
@@ -34,18 +38,12 @@ export const actBeforeCommit: Defect = {
   }),
 };
 
-export const tombstonesForgotten: Defect = {
-  summary: 'agents forget what they stopped',
-  brokenBy: ['ids-once', 'no-duplicates'],
-  provokedBy: ['restore', 'roll-out', 'crash-instance', 'slow-start', 'load'],
-  level: () => ({ rules: { keptTombstones: () => [] } }),
-};
-
 /** Takes what no record names for unwanted, at every pass of health. */
 export const stopOnAbsence: Defect = {
   summary: 'what runs without a record is stopped without a decision, also when the store lost it',
   brokenBy: ['committed-first'],
   provokedBy: ['restore', 'roll-out', 'load'],
+  caughtBySeed: 1,
   level: () => ({
     seams: {
       shell: (shell) => {
@@ -94,11 +92,4 @@ const stopUnnamed = async (context: FunctionContext, session: LeaderSession): Pr
       await context.peers.call('agent', agent, 'stop', request).catch(() => undefined);
     }
   }
-};
-
-export const portsReused: Defect = {
-  summary: 'a released port is given to whoever asks next',
-  brokenBy: ['no-stranger'],
-  provokedBy: ['roll-out', 'load', 'etcd-cut-off', 'crash-instance', 'crash-router'],
-  level: () => ({ rules: { restPorts: () => [] }, ports: { first: 20_000, last: 20_013 } }),
 };

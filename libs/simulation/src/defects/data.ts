@@ -32,6 +32,7 @@ export const missingAsZero: Defect = {
   summary: 'a window without data is read as one without requests',
   brokenBy: ['holds-load'],
   provokedBy: ['metrics-lost', 'metrics-lost', 'manager-isolated', 'load'],
+  caughtBySeed: 14,
   level: () =>
     hearing((snapshot) => ({
       ...snapshot,
@@ -48,8 +49,9 @@ export const staleForever: Defect = {
   summary: 'metrics never get too old: the last known ones stand for those that are missing',
   brokenBy: ['holds-load'],
   provokedBy: ['metrics-lost', 'metrics-lost', 'load', 'load'],
-  // Much load, little load for long enough to be believed, and then much again that nobody is told of.
-  plan: 'load@7000+0#4,load@16000+0#7,metrics-lost@18500+12000#1,load@18600+0#4',
+  // Much, little, and much again; the metrics are lost when what is known last still counts the little.
+  plan: 'load@7000+0#4,load@20000+0#7,load@26000+0#3,metrics-lost@30500+12000#1',
+  caughtBySeed: 1,
   level: () => {
     const last = new Map<string, monitor.ComponentSnapshot>();
     return hearing((snapshot) => ({
@@ -85,6 +87,7 @@ export const forgetDrain: Defect = {
   summary: 'instances go from ready to their end at once',
   brokenBy: ['drained-first'],
   provokedBy: ['load', 'roll-out'],
+  caughtBySeed: 1,
   level: () =>
     rewriting(PREFIXES.instances, (value) => {
       const record = JSON.parse(value) as InstanceRecord;
@@ -96,6 +99,7 @@ export const stopsWithoutAcks: Defect = {
   summary: 'health takes silence of the routers for an acknowledgement',
   brokenBy: ['drained-first'],
   provokedBy: ['load', 'roll-out', 'delay', 'etcd-cut-off', 'stop-briefly'],
+  caughtBySeed: 1,
   level: () => ({
     seams: {
       store: (store) =>
@@ -128,6 +132,7 @@ export const ackAhead: Defect = {
   summary: 'routers acknowledge what their table has not taken in yet',
   brokenBy: ['quiet-after-ack'],
   provokedBy: ['load', 'roll-out', 'slow-watch', 'etcd-cut-off'],
+  caughtBySeed: 13,
   level: () => ({
     seams: {
       membership: (membership) =>
@@ -149,6 +154,7 @@ export const regressIgnored: Defect = {
   summary: 'after the store was made anew, views go on showing what they showed before',
   brokenBy: ['settles', 'keeps-minimum', 'committed-first', 'drained-first', 'no-duplicates'],
   provokedBy: ['restore', 'roll-out', 'crash-instance'],
+  caughtBySeed: 1,
   level: () => ({
     seams: {
       store: (store) =>

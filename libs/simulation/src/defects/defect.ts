@@ -9,7 +9,9 @@ export interface Defect {
   readonly brokenBy: readonly InvariantName[];
   /** Faults that bring it to light: what its schedules are drawn from. */
   readonly provokedBy: readonly FaultName[];
-  /** A schedule that brings it to light with most seeds, where chance would take long; as `formatSchedule` writes it. */
+  /** A schedule that brings it to light, where chance would take long; as `formatSchedule` writes it. */
   readonly plan?: string;
-  readonly level: () => Partial<Pick<SimLevelOptions, 'seams' | 'rules' | 'ports'>>;
+  /** The seed that is known to catch it, with its plan or the schedule drawn from it: what `--defects` runs. */
+  readonly caughtBySeed: number;
+  readonly level: () => Partial<Pick<SimLevelOptions, 'seams' | 'rules'>>;
 }

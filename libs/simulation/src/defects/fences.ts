@@ -26,6 +26,7 @@ export const noWriteFence: Defect = {
     'load',
     'roll-out',
   ],
+  caughtBySeed: 1,
   level: () => ({
     seams: {
       store: (store) =>
@@ -48,7 +49,6 @@ class BelievingSession implements LeaderSession {
     private readonly inner: LeaderSession,
     private readonly store: Store,
     private readonly level: string,
-    private readonly fenced: boolean,
   ) {}
 
   get fn(): LeaderSession['fn'] {
@@ -73,7 +73,6 @@ class BelievingSession implements LeaderSession {
   }
 
   async commit(change: SessionChange): Promise<CommitResult> {
-    if (this.fenced) return this.inner.commit(change);
     const decisions = (change.decisions ?? []).map((decision) => ({
       kind: 'put' as const,
       key: KEYS.decision(this.fn, decision.id),
@@ -135,14 +134,14 @@ class BelievingCandidate implements Candidate {
   }
 }
 
-const believing = (fenced: boolean): ReturnType<Defect['level']> => ({
+const believing = (): ReturnType<Defect['level']> => ({
   seams: {
     membership: (membership, { config, store }) =>
       forwarding<Membership>(membership, {
         stand: (fn) =>
           new BelievingCandidate(
             membership.stand(fn),
-            (session) => new BelievingSession(session, store, config.level, fenced),
+            (session) => new BelievingSession(session, store, config.level),
             config.replica,
           ),
       }),
@@ -153,20 +152,8 @@ export const etcd3Election: Defect = {
   summary: 'etcd3’s Election: the leader is who has not heard otherwise, and nothing is compared',
   brokenBy: ['commits-by-the-holder', 'acts-inside-sessions', 'acts-in-order'],
   provokedBy: ['stop-beyond-lease', 'etcd-cut-off', 'manager-isolated', 'load', 'crash-instance'],
-  level: () => believing(false),
-};
-
-export const actingAfterDeadline: Defect = {
-  summary: 'a leader that was stopped goes on acting before it looks at its deadline',
-  brokenBy: ['acts-inside-sessions'],
-  provokedBy: [
-    'stop-beyond-lease',
-    'stop-beyond-lease',
-    'crash-instance',
-    'crash-instance',
-    'crash-instance',
-  ],
-  level: () => believing(true),
+  caughtBySeed: 2,
+  level: believing,
 };
 
 export const agentsWithoutFence: Defect = {
@@ -180,6 +167,7 @@ export const agentsWithoutFence: Defect = {
     'crash-instance',
     'crash-instance',
   ],
+  caughtBySeed: 11,
   level: () => ({
     rules: {
       judgeAct: (highest, act) =>

@@ -1,5 +1,5 @@
 /** Every deliberate defect by its name. */
-import { actBeforeCommit, doubleStart, portsReused, stopOnAbsence, tombstonesForgotten } from './acts.js';
+import { actBeforeCommit, doubleStart, stopOnAbsence } from './acts.js';
 import {
   ackAhead,
   forgetDrain,
@@ -9,12 +9,11 @@ import {
   stopsWithoutAcks,
 } from './data.js';
 import type { Defect } from './defect.js';
-import { actingAfterDeadline, agentsWithoutFence, etcd3Election, noWriteFence } from './fences.js';
+import { agentsWithoutFence, etcd3Election, noWriteFence } from './fences.js';
 
 export const DEFECTS = {
   'no-write-fence': noWriteFence,
   'etcd3-election': etcd3Election,
-  'acting-after-deadline': actingAfterDeadline,
   'agents-without-fence': agentsWithoutFence,
   'missing-as-zero': missingAsZero,
   'stale-forever': staleForever,
@@ -23,9 +22,7 @@ export const DEFECTS = {
   'ack-ahead': ackAhead,
   'double-start': doubleStart,
   'act-before-commit': actBeforeCommit,
-  'tombstones-forgotten': tombstonesForgotten,
   'stop-on-absence': stopOnAbsence,
-  'ports-reused': portsReused,
   'regress-ignored': regressIgnored,
 } as const satisfies Record<string, Defect>;
 

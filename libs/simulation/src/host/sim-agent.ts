@@ -19,13 +19,11 @@ import type { Child, Host, StoredInstance } from './host.js';
 /** What a defect may change of the agent's decisions. */
 export interface AgentRules {
   readonly judgeAct: typeof judgeAct;
-  readonly keptTombstones: typeof keptTombstones;
-  readonly restPorts: typeof restPorts;
   /** False: an id that runs already is started again beside itself. */
   readonly createIfAbsent: boolean;
 }
 
-export const AGENT_RULES: AgentRules = { judgeAct, keptTombstones, restPorts, createIfAbsent: true };
+export const AGENT_RULES: AgentRules = { judgeAct, createIfAbsent: true };
 
 export interface ActSeen {
   readonly host: Host;
@@ -141,7 +139,7 @@ export class SimAgent implements RpcServer {
     const epoch = this.admit('stop', id, act);
     const { disk } = this.options.host;
     if (!disk.tombstones.some((one) => one.id === id)) {
-      disk.tombstones = this.options.rules.keptTombstones([...disk.tombstones, { id, epoch }], disk.highest);
+      disk.tombstones = keptTombstones([...disk.tombstones, { id, epoch }], disk.highest);
     }
     await this.disk();
     const instance = this.instances.get(id);
@@ -173,11 +171,11 @@ export class SimAgent implements RpcServer {
   }
 
   private drop(instance: AgentInstance): void {
-    const { host, level, rules } = this.options;
+    const { host, level } = this.options;
     if (this.instances.get(instance.id) !== instance) return;
     const { ports, spec } = instance.stored;
     const nowMs = this.clock.wallMs();
-    host.disk.resting = rules.restPorts(
+    host.disk.resting = restPorts(
       host.disk.resting,
       Object.values(ports),
       `${level}/${spec.component}`,

@@ -52,8 +52,6 @@ export interface SimLevelOptions {
   readonly seed: number;
   readonly seams?: Partial<Seams>;
   readonly rules?: Partial<AgentRules>;
-  /** Ports of each host; default 20000 to 20199. */
-  readonly ports?: { readonly first: number; readonly last: number };
   readonly keepTrace?: boolean;
   /** Lines of the functions' own logs, for people who look at one seed. */
   readonly log?: (level: SimLevel) => Logger;
@@ -84,7 +82,6 @@ export class SimLevel {
   private readonly observers: Observer[] = [];
   private readonly world: World;
   private readonly rules: AgentRules;
-  private readonly ports: { readonly first: number; readonly last: number };
   private readonly snapshots: { readonly atMs: number; readonly snapshot: MemorySnapshot }[] = [];
   private readonly accusations = new Map<string, Set<() => void>>();
   private nextPid = 100;
@@ -96,7 +93,6 @@ export class SimLevel {
     this.random = seededRandom(options.seed);
     this.trace = new Trace(this.clock, options.keepTrace === true);
     this.network = new Network(this.clock, this.etcd, this.random.split('network'));
-    this.ports = options.ports ?? PORTS;
     this.rules = { ...AGENT_RULES, ...options.rules };
     this.hosts = SITES.map((site, index) => newHost(site, `10.0.0.${index + 1}`, AGENT_PORT));
     this.world = {
@@ -248,7 +244,7 @@ export class SimLevel {
       clock,
       random: this.random.split(`agent ${host.site} ${this.nextPid++}`),
       rules: this.rules,
-      ports: this.ports,
+      ports: PORTS,
       spawn: (on, stored) => this.spawn(on, stored),
       onAct: (seen) => {
         this.trace.add(`act ${seen.kind} ${seen.id} at ${host.site} ${seen.verdict}`);

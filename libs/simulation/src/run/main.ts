@@ -1,9 +1,10 @@
 /** `pnpm sim`: one seed with its trace, many seeds over several processes, or all defects. */
+import { setMaxListeners } from 'node:events';
 import { parseArgs } from 'node:util';
 import type { Defect } from '../defects/defect.js';
 import { DEFECTS, type DefectName } from '../defects/index.js';
 import { Coverage } from './coverage.js';
-import { runTasks, serveTasks, type SeedReport, type SeedTask } from './pool.js';
+import { runTasks, serveTasks, WorkerError, type SeedReport, type SeedTask } from './pool.js';
 import { describeCoverage, describeFailure, unreached } from './report.js';
 import { runSeed, type SeedOptions } from './run-seed.js';
 import { parseSchedule, scheduleFrom, type Schedule } from './schedule.js';
@@ -14,7 +15,8 @@ const HELP = `usage: pnpm sim [--seed N | --seeds A..B | --defects] [options]
   --seed N          one seed, with the end of its trace
   --seeds A..B      all of these seeds; fails when one does, or when (from 1,000 seeds on) a fault, a pair of
                     interleaved faults or a state was never reached
-  --defects         each deliberate defect, until a seed catches it
+  --defects         each deliberate defect with the seed that is known to catch it; with --seeds A..B: on schedules
+                    drawn from these seeds, until one catches it
   --seconds S       virtual seconds of a seed (default 60)
   --workers W       processes (default 2)
   --schedule '…'    these faults instead of the seed's own (as a failure prints them)
@@ -24,8 +26,8 @@ const HELP = `usage: pnpm sim [--seed N | --seeds A..B | --defects] [options]
 
 /** From so many on a run is large enough to have met everything. */
 const COMPLETE_FROM = 1_000;
-const DEFECT_SEEDS_MAX = 60;
 const FAILURES_MAX = 5;
+const SIGNAL_LISTENERS = 200;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -51,6 +53,13 @@ const whole = (name: string, text: string): number => {
   if (!Number.isInteger(value) || value < 1)
     throw new UsageError(`--${name} ${text}: expected a whole number from 1 on`);
   return value;
+};
+
+const rangeOf = (range: string): readonly [number, number] => {
+  const match = /^(\d+)\.\.(\d+)$/u.exec(range);
+  const [from, to] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || to < from) throw new UsageError(`--seeds ${range}: expected A..B, A no more than B`);
+  return [from, to];
 };
 
 const defectNamed = (name: string | undefined): DefectName | undefined => {
@@ -93,9 +102,7 @@ const runMany = async (
   workers: number,
   defect: DefectName | undefined,
 ): Promise<number> => {
-  const match = /^(\d+)\.\.(\d+)$/u.exec(range);
-  if (match === null) throw new UsageError(`--seeds ${range}: expected A..B`);
-  const [from, to] = [Number(match[1]), Number(match[2])];
+  const [from, to] = rangeOf(range);
   const startedAtMs = performance.now();
   const coverage = new Coverage();
   const failed: SeedReport[] = [];
@@ -139,25 +146,81 @@ const runMany = async (
 const planOf = (seed: number, seconds: number, defect: Defect): Schedule =>
   defect.plan === undefined ? scheduleFrom(seed, seconds, defect.provokedBy, 2) : parseSchedule(defect.plan);
 
-/** Each defect on schedules of the faults that provoke it. */
-const runDefects = async (
+const taskOf = (seed: number, seconds: number, defect: DefectName): SeedTask => ({
+  seed,
+  seconds,
+  defect,
+  schedule: planOf(seed, seconds, DEFECTS[defect]),
+});
+
+const isCaught = ({ violation }: SeedReport, defect: Defect): boolean =>
+  violation !== undefined && defect.brokenBy.includes(violation.invariant);
+
+/** Runs the seeds of these tasks without their defects: what breaks an invariant by itself proves nothing of a defect. */
+const withoutDefects = async (
+  tasks: readonly SeedTask[],
+  workers: number,
+): Promise<ReadonlyMap<number, string | undefined>> => {
+  const twins = tasks.map(({ seed, seconds, schedule }): SeedTask => ({
+    seed,
+    seconds,
+    ...(schedule === undefined ? {} : { schedule }),
+  }));
+  const broken = new Map<number, string | undefined>();
+  await runTasks(twins.values(), workers, ({ violation }, twin) => {
+    broken.set(twins.indexOf(twin), violation && `${violation.invariant}: ${violation.why}`);
+    return true;
+  });
+  return broken;
+};
+
+/** Each defect with the seed that is known to catch it, and the same seed without it. */
+const proveDefects = async (
   seconds: number,
   workers: number,
-  only: DefectName | undefined,
+  names: readonly DefectName[],
 ): Promise<number> => {
+  const tasks = names.map((name) => taskOf(DEFECTS[name].caughtBySeed, seconds, name));
+  const reports = new Map<SeedTask, SeedReport>();
+  await runTasks(tasks.values(), workers, (report, task) => {
+    reports.set(task, report);
+    return true;
+  });
+  const broken = await withoutDefects(tasks, workers);
   let escaped = 0;
-  for (const [name, defect] of Object.entries(DEFECTS) as [DefectName, Defect][]) {
-    if (only !== undefined && only !== name) continue;
+  for (const [index, task] of tasks.entries()) {
+    const report = reports.get(task);
+    const name = names[index];
+    if (report === undefined || name === undefined) continue;
+    const anyway = broken.get(index);
+    const caught = isCaught(report, DEFECTS[name]) && anyway === undefined;
+    if (!caught) escaped += 1;
+    const { violation } = report;
+    const found = violation === undefined ? 'nothing' : `${violation.invariant}: ${violation.why}`;
+    const without = anyway === undefined ? '' : `; without the defect as well: ${anyway}`;
+    say(`${name.padEnd(24)} ${caught ? 'caught' : 'NOT caught'} by seed ${report.seed}: ${found}${without}`);
+  }
+  return escaped > 0 ? 1 : 0;
+};
+
+/** Each defect on schedules of the faults that provoke it, until a seed catches it. */
+const searchDefects = async (
+  range: string,
+  seconds: number,
+  workers: number,
+  names: readonly DefectName[],
+): Promise<number> => {
+  const [from, to] = rangeOf(range);
+  let escaped = 0;
+  for (const name of names) {
     let caughtBy: SeedReport | undefined;
     let tried = 0;
     const tasks = (function* (): Generator<SeedTask> {
-      for (let seed = 1; seed <= DEFECT_SEEDS_MAX; seed += 1)
-        yield { seed, seconds, defect: name, schedule: planOf(seed, seconds, defect) };
+      for (let seed = from; seed <= to; seed += 1) yield taskOf(seed, seconds, name);
     })();
     await runTasks(tasks, workers, (report) => {
       tried += 1;
-      const { violation } = report;
-      const caught = violation !== undefined && defect.brokenBy.includes(violation.invariant);
+      const caught = isCaught(report, DEFECTS[name]);
       if (caught) caughtBy ??= report;
       return !caught;
     });
@@ -165,7 +228,7 @@ const runDefects = async (
     const how =
       caughtBy === undefined
         ? `NOT caught by ${tried} seeds`
-        : `caught by ${caughtBy.violation?.invariant} (seed ${caughtBy.seed} of ${tried}): ${caughtBy.violation?.why}`;
+        : `caught by seed ${caughtBy.seed}: ${caughtBy.violation?.invariant}: ${caughtBy.violation?.why}`;
     say(`${name.padEnd(24)} ${how}`);
   }
   return escaped > 0 ? 1 : 0;
@@ -179,19 +242,30 @@ const main = async (): Promise<number> => {
     say(HELP);
     return 0;
   }
-  if (values.defects) return runDefects(seconds, workers, defect);
+  if (values.defects) {
+    const names = defect === undefined ? (Object.keys(DEFECTS) as DefectName[]) : [defect];
+    return values.seeds === undefined
+      ? proveDefects(seconds, workers, names)
+      : searchDefects(values.seeds, seconds, workers, names);
+  }
   if (values.seeds !== undefined) return runMany(values.seeds, seconds, workers, defect);
   if (values.seed !== undefined) return runOne(whole('seed', values.seed), seconds, defect);
   throw new UsageError('say which seeds');
 };
 
+// As in every management process: one session's signal reaches every call made under it.
+setMaxListeners(SIGNAL_LISTENERS);
 if (values.worker) serveTasks();
 else {
   try {
     process.exitCode = await main();
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof RangeError)) throw error;
-    process.stderr.write(`${error.message}\n\n${HELP}`);
-    process.exitCode = 2;
+    if (error instanceof WorkerError) {
+      process.stderr.write(`the run is incomplete: ${error.message}\n`);
+      process.exitCode = 1;
+    } else if (error instanceof UsageError || error instanceof RangeError) {
+      process.stderr.write(`${error.message}\n\n${HELP}`);
+      process.exitCode = 2;
+    } else throw error;
   }
 }

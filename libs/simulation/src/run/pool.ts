@@ -28,8 +28,12 @@ export const reportOn = async (task: SeedTask): Promise<SeedReport> => {
   return { ...outcome, counts: coverage.counts, cpuMs: (user + system) / 1_000 };
 };
 
-/** In a worker: answers each task with its report until the parent disconnects. */
+/** What ends a run of many: no worker is left that could answer. */
+export class WorkerError extends Error {}
+
+/** In a worker: answers each task with its report until the parent disconnects, or is killed: the channel ends with it. */
 export const serveTasks = (): void => {
+  process.once('disconnect', () => process.exit(0));
   process.on('message', (task: SeedTask) => {
     void reportOn(task).then(
       (report) => process.send?.({ report }),
@@ -40,16 +44,16 @@ export const serveTasks = (): void => {
 
 type Answer = { readonly report?: SeedReport; readonly error?: string };
 
-/** Runs all tasks; `onReport` returns false to stop early. Throws what a worker throws. */
+/** Runs all tasks; `onReport` returns false to stop early. Throws WorkerError when a worker fails or dies. */
 export const runTasks = async (
   tasks: Iterator<SeedTask>,
   workers: number,
-  onReport: (report: SeedReport) => boolean,
+  onReport: (report: SeedReport, task: SeedTask) => boolean,
 ): Promise<void> => {
   const children: ChildProcess[] = [];
   let stopped = false;
   const start = (): ChildProcess => {
-    const execArgv = ['--no-warnings', '--max-semi-space-size=32'];
+    const execArgv = ['--max-semi-space-size=32'];
     const child = fork(process.argv[1] ?? '', ['--worker'], { execArgv });
     children.push(child);
     return child;
@@ -60,13 +64,14 @@ export const runTasks = async (
       const next = tasks.next();
       if (next.done === true) break;
       const answer = await ask(child, next.value);
-      if (answer.report === undefined) throw new Error(answer.error ?? 'a worker answered nothing');
-      if (!onReport(answer.report)) stopped = true;
+      if (answer.report === undefined)
+        throw new WorkerError(`seed ${next.value.seed} failed in its worker: ${answer.error ?? 'no answer'}`);
+      if (!onReport(answer.report, next.value)) stopped = true;
       if (done % RECYCLE_SEEDS > 0) continue;
-      child.disconnect();
+      leave(child);
       child = start();
     }
-    child.disconnect();
+    leave(child);
   };
   try {
     await Promise.all(Array.from({ length: workers }, serve));
@@ -75,15 +80,31 @@ export const runTasks = async (
   }
 };
 
+/** Its end is a failure only while it is asked something. */
+const leave = (child: ChildProcess): void => {
+  if (child.connected) child.disconnect();
+};
+
 const ask = (child: ChildProcess, task: SeedTask): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void => {
-      reject(new Error(`a worker ended with ${code ?? 'a signal'} while it ran seed ${task.seed}`));
+    const died = (how: string): void =>
+      reject(new WorkerError(`a worker ${how} while it was to run seed ${task.seed}: run that seed alone`));
+    const onExit = (code: number | null, signal: string | null): void =>
+      died(code === null ? `was ended by ${signal ?? 'a signal'}` : `ended with ${code}`);
+    const onError = (error: Error): void => died(`could not be reached (${error.message})`);
+    const onMessage = (answer: Answer): void => {
+      off();
+      resolve(answer);
+    };
+    const off = (): void => {
+      child.off('exit', onExit);
+      child.off('error', onError);
+      child.off('message', onMessage);
     };
     child.once('exit', onExit);
-    child.once('message', (answer: Answer) => {
-      child.off('exit', onExit);
-      resolve(answer);
-    });
-    child.send(task);
+    child.once('error', onError);
+    child.once('message', onMessage);
+    // One that ended between two seeds says no 'exit' any more.
+    if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
+    else child.send(task);
   });

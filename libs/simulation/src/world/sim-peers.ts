@@ -179,7 +179,9 @@ export class SimPeers implements Peers {
   ): void {
     const { clock, random } = this.options;
     let attempt = 0;
+    let cancelWait: () => void = () => undefined;
     const open = (): void => {
+      signal.removeEventListener('abort', cancelWait);
       if (signal.aborted || clock.isDead) return;
       this.openOnce(name, address, request, signal, {
         onMessage: (message) => {
@@ -190,9 +192,9 @@ export class SimPeers implements Peers {
         onBroken: () => {
           if (signal.aborted) return;
           handlers.onState?.('broken');
-          const cancel = clock.setTimer(backoffMs(attempt, random), open);
+          cancelWait = clock.setTimer(backoffMs(attempt, random), open);
           attempt += 1;
-          signal.addEventListener('abort', cancel, { once: true });
+          signal.addEventListener('abort', cancelWait, { once: true });
         },
       });
     };
