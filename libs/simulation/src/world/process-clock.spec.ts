@@ -35,6 +35,22 @@ describe(ProcessClock.name, () => {
     expect(ran).toEqual([110]);
   });
 
+  it('takes in what arrived while it was stopped before what arrives now', async () => {
+    const world = new VirtualClock();
+    const clock = new ProcessClock(world);
+    const seen: string[] = [];
+    clock.stop();
+    clock.receive(() => {
+      seen.push('held first');
+      clock.receive(() => seen.push('answer to the first'));
+    });
+    clock.receive(() => seen.push('held second'));
+    clock.resume();
+    clock.receive(() => seen.push('after'));
+    await world.advance(1);
+    expect(seen).toEqual(['held first', 'held second', 'after', 'answer to the first']);
+  });
+
   it('never runs anything of a dead process, nor what was cancelled while it was stopped', async () => {
     const { world, clock, ran, timer } = setUp();
     const cancel = timer(10);

@@ -8,6 +8,8 @@ import type { Clock, VirtualClock } from '@mitosis/coordination';
 export class ProcessClock implements Clock {
   private state: 'running' | 'stopped' | 'dead' = 'running';
   private held: (() => void)[] = [];
+  /** What was held is being taken in. */
+  private draining = false;
   private wallOffsetMs = 0;
   /** Time this machine has slept: its monotonic clock stood still meanwhile. */
   private sleptMs = 0;
@@ -54,10 +56,11 @@ export class ProcessClock implements Clock {
     };
   }
 
-  /** Runs what arrives now, when the process goes on, or never. */
+  /** Runs what arrives now, when the process goes on, or never; nothing overtakes what arrived before it. */
   receive(arrive: () => void): void {
-    if (this.state === 'running') arrive();
-    else if (this.state === 'stopped') this.held.push(arrive);
+    if (this.state === 'dead') return;
+    if (this.state === 'running' && !this.draining) arrive();
+    else this.held.push(arrive);
   }
 
   /** SIGSTOP: clocks go on, nothing runs. */
@@ -77,7 +80,17 @@ export class ProcessClock implements Clock {
     this.asleepSinceMs = undefined;
     if (this.state !== 'stopped') return;
     this.state = 'running';
-    for (const arrive of this.held.splice(0)) this.world.setTimer(0, () => this.receive(arrive));
+    if (!this.draining && this.held.length > 0) this.drain();
+  }
+
+  /** One at a time, with all that follows from each before the next. */
+  private drain(): void {
+    this.draining = true;
+    this.world.setTimer(0, () => {
+      if (this.state === 'running') this.held.shift()?.();
+      this.draining = false;
+      if (this.state === 'running' && this.held.length > 0) this.drain();
+    });
   }
 
   kill(): void {
