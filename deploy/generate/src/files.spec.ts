@@ -44,8 +44,10 @@ const validate = (document: { readonly kind: string }): void => {
   new KubernetesModel(document as never).validate();
 };
 
+const generated = await generatedFiles();
+
 describe('files made from the one list of services', () => {
-  it.each(Object.entries(generatedFiles()))('%s is as `pnpm deploy:generate` writes it', (path, text) => {
+  it.each(Object.entries(generated))('%s is as `pnpm deploy:generate` writes it', (path, text) => {
     expect(committed(path)).toBe(text);
   });
 
@@ -66,7 +68,7 @@ describe('files made from the one list of services', () => {
     }
   });
 
-  const manifests = Object.keys(generatedFiles()).filter((path) => path.startsWith('deploy/kubernetes/'));
+  const manifests = Object.keys(generated).filter((path) => path.startsWith('deploy/kubernetes/'));
   it.each(manifests)('%s is valid by the published schemas', (path) => {
     const documents = parseAllDocuments(committed(path)).map(
       (one) => one.toJS() as { readonly kind: string },

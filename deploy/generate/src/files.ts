@@ -3,11 +3,11 @@ import { composeFile, prometheusFile } from './compose-file.js';
 import { kubernetesManifests, kubernetesText } from './kubernetes-files.js';
 import { servicePages } from './service-pages.js';
 
-export const generatedFiles = (): Readonly<Record<string, string>> => ({
+export const generatedFiles = async (): Promise<Readonly<Record<string, string>>> => ({
   'deploy/compose/docker-compose.yml': composeFile(),
   'deploy/prometheus/prometheus.yml': prometheusFile(),
   ...under('deploy/kubernetes', mapped(kubernetesManifests(), kubernetesText)),
-  ...under('docs/services', servicePages()),
+  ...under('docs/services', await servicePages()),
 });
 
 const mapped = <T>(

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { generatedFiles } from './files.js';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-for (const [path, text] of Object.entries(generatedFiles())) {
+for (const [path, text] of Object.entries(await generatedFiles())) {
   mkdirSync(dirname(resolve(ROOT, path)), { recursive: true });
   writeFileSync(resolve(ROOT, path), text);
   process.stdout.write(`${path}\n`);

@@ -1,18 +1,15 @@
 /** docs/services/<name>.md: configuration, ports, gRPC and metrics of each service, taken from the code itself. */
-import { AUTOSCALER_SETTINGS } from '@mitosis/autoscaler';
-import * as contracts from '@mitosis/contracts';
 import { FUNCTION_NAMES, type FunctionName } from '@mitosis/contracts';
-import { ROUTER_SETTINGS } from '@mitosis/router';
-import { PROCESS_SETTINGS, type Setting } from '@mitosis/service-kit';
+import { DEFINITIONS } from '@mitosis/mitosisd';
+import {
+  PROCESS_SETTINGS,
+  type GrpcService,
+  type ServiceDefinition,
+  type Setting,
+} from '@mitosis/service-kit';
 import { GENERATED, grpcPort, httpPort, REPLICAS, summaryOf } from './deployment.js';
 
 type Settings = Readonly<Record<string, Setting<unknown>>>;
-
-/** What each service has besides the settings of every process. */
-const OWN_SETTINGS: Readonly<Partial<Record<FunctionName, Settings>>> = {
-  autoscaler: AUTOSCALER_SETTINGS,
-  router: ROUTER_SETTINGS,
-};
 
 interface Beside {
   /** What it needs of the system it runs beside, and what it then does. */
@@ -47,36 +44,6 @@ const BESIDE: Readonly<Partial<Record<FunctionName, Beside>>> = {
 };
 
 const EVERYWHERE = ['mitosis_leader', 'mitosis_passes_total', 'mitosis_pass_duration_seconds'] as const;
-export const OWN_METRICS: Readonly<Partial<Record<FunctionName, readonly string[]>>> = {
-  monitor: [
-    'known',
-    'requests_per_second',
-    'error_ratio',
-    'latency_p50_seconds',
-    'latency_p95_seconds',
-    'latency_p99_seconds',
-    'in_flight',
-    'queued',
-    'rejected_per_second',
-    'cpu_cores',
-    'memory_bytes',
-  ].map((name) => `mitosis_component_${name}`),
-  autoscaler: ['mitosis_autoscaler_target'],
-  router: [
-    'requests_total',
-    'errors_total',
-    'rejected_total',
-    'retries_total',
-    'request_seconds_total',
-    'in_flight',
-    'queued',
-    'latency_seconds',
-  ].map((name) => `mitosis_router_${name}`),
-};
-export const metricsOf = (name: FunctionName): readonly string[] => [
-  ...EVERYWHERE,
-  ...(OWN_METRICS[name] ?? []),
-];
 
 const defaultOf = ({ schema }: Setting<unknown>): string => {
   const parsed = schema.safeParse(undefined);
@@ -96,29 +63,30 @@ const settingRows = (settings: Settings): readonly string[] =>
     (setting) => `| \`${setting.variable}\` | ${defaultOf(setting)} | ${setting.remedy} |`,
   );
 
-interface Method {
-  readonly path: string;
-  readonly requestStream: boolean;
-  readonly responseStream: boolean;
-}
+type Method = Pick<GrpcService[string], 'path' | 'requestStream' | 'responseStream'>;
 
-const methodsOf = (name: FunctionName): readonly Method[] => {
-  const service = `${name.charAt(0).toUpperCase()}${name.slice(1)}Service`;
-  const module = (contracts as Readonly<Record<string, unknown>>)[name] as
-    | Readonly<Record<string, Readonly<Record<string, Method>>>>
-    | undefined;
-  return Object.values(module?.[service] ?? {});
-};
+const methodsOf = ({ grpc }: ServiceDefinition): readonly Method[] =>
+  Object.values(grpc).flatMap((service) => Object.values(service));
 
 const methodRow = ({ path, requestStream, responseStream }: Method): string => {
   const form = requestStream || responseStream ? 'stream' : 'one answer';
   return `| \`${path.slice(1)}\` | ${form} |`;
 };
 
-const page = (name: FunctionName): string => {
-  const own = OWN_SETTINGS[name];
+const grpcText = (methods: readonly Method[]): readonly string[] =>
+  methods.length === 0
+    ? ['`mitosis.v1.Management`, which every service has.']
+    : [
+        'Besides `mitosis.v1.Management`, which every service has:',
+        '',
+        '| method | answers |',
+        '| --- | --- |',
+        ...methods.map(methodRow),
+      ];
+
+const page = (definition: ServiceDefinition): string => {
+  const { name, settings = {}, metrics = [] } = definition;
   const beside = BESIDE[name];
-  const methods = methodsOf(name);
   return [
     `<!-- ${GENERATED} -->`,
     '',
@@ -145,7 +113,7 @@ const page = (name: FunctionName): string => {
     '',
     '| variable | default | what is right |',
     '| --- | --- | --- |',
-    ...(own === undefined ? [] : settingRows(own)),
+    ...settingRows(settings),
     ...settingRows(PROCESS_SETTINGS),
     '',
     '## Ports',
@@ -157,20 +125,20 @@ const page = (name: FunctionName): string => {
     '',
     '## gRPC',
     '',
-    'Besides `mitosis.v1.Management`, which every service has:',
-    '',
-    '| method | answers |',
-    '| --- | --- |',
-    ...methods.map(methodRow),
+    ...grpcText(methodsOf(definition)),
     '',
     '## Metrics',
     '',
-    ...metricsOf(name).map((metric) => `- \`${metric}\``),
+    ...[...EVERYWHERE, ...metrics].map((metric) => `- \`${metric}\``),
     '- `process_*` and `nodejs_*` of the process',
     '',
   ].join('\n');
 };
 
 /** File name → text. */
-export const servicePages = (): Readonly<Record<string, string>> =>
-  Object.fromEntries(FUNCTION_NAMES.map((name) => [`${name}.md`, page(name)]));
+export const servicePages = async (): Promise<Readonly<Record<string, string>>> =>
+  Object.fromEntries(
+    await Promise.all(
+      FUNCTION_NAMES.map(async (name) => [`${name}.md`, page(await DEFINITIONS[name]())] as const),
+    ),
+  );

@@ -78,6 +78,23 @@ export interface ObjectiveRecord {
   readonly atMs: number;
 }
 
+/**
+ * `ceilings/<function>` — that function, any but the autoscaler: how far components may be scaled out now. The autoscaler
+ * raises no target above the lowest one in force. It lowers none because of it, and bounds, overrides and the first instance
+ * of a component at zero go before it: a ceiling costs latency, never availability.
+ */
+export interface CeilingRecord {
+  readonly v: 1;
+  readonly function: FunctionName;
+  /** By component; one that is not named is not held. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** One sentence, repeated in the autoscaler's decisions. */
+  readonly reason: string;
+  /** Void from then on: whoever wants it to last writes it again, so that it ends with its writer. */
+  readonly expiresAtMs: number;
+  readonly decision: DecisionId;
+}
+
 /** `sites/<site>` — placer */
 export interface SiteRecord {
   readonly v: 1;

@@ -3,7 +3,7 @@
  * root, by health for everything after. What is written here must stay readable to the previous release's processes.
  */
 import type { InstanceSpec } from './generated/mitosis/v1/agent.js';
-import { FUNCTION_NAMES, MANAGEMENT_COMPONENTS, SERVICES } from './functions.js';
+import { MANAGEMENT_COMPONENTS } from './functions.js';
 import type { InstanceId, LevelId, SiteId } from './ids.js';
 
 /** Where the programs are; handed to every management process as MITOSIS_RELEASE (JSON). */
@@ -127,14 +127,13 @@ export const joiningEtcdSpec = (
   };
 };
 
-const managementEnv = (process: ManagementProcess, functions: readonly string[]): Record<string, string> => ({
+const managementEnv = (process: ManagementProcess): Record<string, string> => ({
   MITOSIS_LEVEL: process.level,
   MITOSIS_INSTANCE: process.id,
   MITOSIS_SITE: process.site,
   MITOSIS_ETCD: process.etcd,
   MITOSIS_INCARNATION: process.incarnation,
   MITOSIS_AGENT: process.agent,
-  MITOSIS_FUNCTIONS: functions.join(','),
   MITOSIS_HOST: '{{host}}',
   MITOSIS_GRPC_PORT: '{{port:grpc}}',
   MITOSIS_HTTP_PORT: '{{port:http}}',
@@ -160,14 +159,14 @@ const managementPorts = [
   { name: 'http', fixed: 0 },
 ];
 
-/** One `mitosisd` with every function that is no process of its own. */
+/**
+ * One `mitosisd` with every function that is no process of its own. Which ones is for its release to say, not for whoever
+ * starts it: a leader of the release before must not start this one without the services that were added in it.
+ */
 export const managerSpec = (process: ManagementProcess): InstanceSpec => ({
   ...base(MANAGEMENT_COMPONENTS.manager, process.id, process.release),
   command: [process.release.node, process.release.manager],
-  env: managementEnv(
-    process,
-    FUNCTION_NAMES.filter((name) => SERVICES[name].inManager),
-  ),
+  env: managementEnv(process),
   ports: managementPorts,
   probe: { ...MANAGEMENT_PROBE, command: [] },
 });
@@ -176,7 +175,7 @@ export const managerSpec = (process: ManagementProcess): InstanceSpec => ({
 export const routerSpec = (process: ManagementProcess, listeners: readonly string[]): InstanceSpec => ({
   ...base(MANAGEMENT_COMPONENTS.router, process.id, process.release),
   command: [process.release.node, process.release.router],
-  env: managementEnv(process, ['router']),
+  env: managementEnv(process),
   ports: managementPorts,
   listeners: [...listeners],
   // A router drains its own requests before it ends.

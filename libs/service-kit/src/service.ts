@@ -6,6 +6,7 @@ import type { FunctionName } from '@mitosis/contracts';
 import type { ServiceDefinition as GrpcServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { DynamicModule } from '@nestjs/common';
 import type { FunctionShell } from './function.js';
+import type { Setting } from './settings.js';
 
 export type GrpcService = GrpcServiceDefinition<UntypedServiceImplementation>;
 
@@ -16,6 +17,10 @@ export interface ServiceDefinition {
    * `{ Monitor: monitor.MonitorService }`. `Management` is served by the kit.
    */
   readonly grpc: Readonly<Record<string, GrpcService>>;
+  /** Settings of its own beside `PROCESS_SETTINGS`: what `readSettings` is called with; its page lists them. */
+  readonly settings?: Readonly<Record<string, Setting<unknown>>>;
+  /** Names of what it shows at `/metrics` beside what every service does; its page lists them. */
+  readonly metrics?: readonly string[];
   /** Longest time `shell.stop` may take when the process is told to end; default 3,000 ms. The router drains in it. */
   readonly stopBoundMs?: number;
   /** Makes the shell and the module whose controllers are its edge; called once per process. */

@@ -2,7 +2,7 @@
 import { autoscaler } from '@mitosis/contracts';
 import type { ServiceDefinition } from '@mitosis/service-kit';
 import { Module } from '@nestjs/common';
-import { readAutoscalerConfig } from './autoscaler.config.js';
+import { AUTOSCALER_SETTINGS, readAutoscalerConfig } from './autoscaler.config.js';
 import { AUTOSCALER, AutoscalerController } from './autoscaler.controller.js';
 import { AutoscalerReconciler } from './autoscaler.reconciler.js';
 
@@ -12,6 +12,8 @@ class AutoscalerModule {}
 export const autoscalerService: ServiceDefinition = {
   name: 'autoscaler',
   grpc: { Autoscaler: autoscaler.AutoscalerService },
+  settings: AUTOSCALER_SETTINGS,
+  metrics: ['mitosis_autoscaler_target'],
   create: () => {
     const shell = new AutoscalerReconciler(readAutoscalerConfig(process.env));
     return {

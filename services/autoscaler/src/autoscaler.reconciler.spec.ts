@@ -200,6 +200,34 @@ describe(AutoscalerReconciler.name, () => {
     await follower.close();
   });
 
+  it('is held by the ceiling of another service, says so once, and goes on as soon as it is gone', async () => {
+    const policy = {
+      kind: 'target',
+      metric: 'rps',
+      value: 20,
+      tolerance: 0.1,
+      downWindowMs: 60_000,
+    } as const;
+    const typeGraph = aTypeGraph([aComponent('web', { scale: { min: 1, max: 10, initial: 2 }, policy })]);
+    await harness.put(KEYS.spec, specOf({ typeGraph }));
+    await harness.put(KEYS.endpoints('web'), endpoints(2));
+    const ceiling = { v: 1, function: 'placer', counts: { web: 2 }, reason: 'it is full', decision: 'why' };
+    await harness.put(KEYS.ceiling('placer'), { ...ceiling, expiresAtMs: Number.MAX_SAFE_INTEGER });
+    await harness.pass();
+    harness.advance(1_000);
+    harness.peers.push('monitor', MONITOR, 'watch', snapshot(80));
+    expect(await harness.pass()).toMatchObject({ kind: 'idle', reason: 'holds web 2, not 4' });
+    expect(await harness.pass()).toMatchObject({
+      kind: 'idle',
+      reason: '1 components are at what is wanted',
+    });
+    const held = (await harness.decisions()).filter(({ action }) => action === 'hold');
+    expect(held).toMatchObject([{ component: 'web', causes: ['why'] }]);
+    expect(held[0]?.reason).toMatch(/held at 2 by placer: it is full$/);
+    await harness.delete(KEYS.ceiling('placer'));
+    expect(await harness.pass()).toMatchObject({ kind: 'acted', reason: 'web 2 → 4' });
+  });
+
   it('obeys an override at once, in every mode, and advises without applying', async () => {
     await harness.put(KEYS.spec, specOf());
     await harness.pass();

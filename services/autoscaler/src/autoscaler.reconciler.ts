@@ -32,6 +32,7 @@ import { levelObjective } from './decide/objectives.js';
 import type { LevelInput } from './decide/level-input.js';
 import { expectationOf, outcomeOf, type Expectation, type Outcome } from './decide/outcome.js';
 import {
+  holdDecision,
   idOf,
   removalDecision,
   scaleDecision,
@@ -70,6 +71,7 @@ export class AutoscalerReconciler implements FunctionShell {
   private state: LevelState = EMPTY_LEVEL;
   private taken: Taken | undefined;
   private advised: ReadonlyMap<string, number> = new Map();
+  private holds: ReadonlyMap<string, string> = new Map();
   private expectations = new Map<string, Expectation>();
   private outcomes: readonly Outcome[] = [];
   private committed = { revision: 0, atMs: 0, regressions: 0 };
@@ -123,7 +125,7 @@ export class AutoscalerReconciler implements FunctionShell {
     const { step } = this.stepOf(spec.record, nowMs);
     // Fresh records, so that what was written since the step is not written again.
     const input = views.input(nowMs, spec.record, null);
-    const plan = decideTargets(input, step.advice, mode, this.advised);
+    const plan = decideTargets(input, step.advice, mode, this.advised, this.holds);
     this.advised = plan.advised;
     this.compare(step);
     childObjectives.tell(childShares(input, step), views.childRecords(), signal);
@@ -246,12 +248,14 @@ export class AutoscalerReconciler implements FunctionShell {
         expected.push(expectationOf(id, change.to, change.predicted, observation));
       }
     }
+    for (const held of plan.held) decisions.push(holdDecision(held, stamp, this.nextId(stamp)));
     for (const name of plan.removed) {
       writes.push({ kind: 'delete', key: KEYS.target(name) });
       decisions.push(removalDecision(name, stamp, this.nextId(stamp)));
     }
     const sizes = this.sizes.news(step.advice);
     for (const news of sizes) decisions.push(sizeDecision(news, stamp, this.nextId(stamp)));
+    if (decisions.length === 0) this.holds = plan.holds;
     if (decisions.length === 0) return { kind: 'idle', reason: this.quietReason(step) };
     const compares = [{ key: KEYS.spec, modRevision: stamp.specRevision }];
     const result = await session.commit({ writes, decisions, compares });
@@ -260,11 +264,12 @@ export class AutoscalerReconciler implements FunctionShell {
     }
     this.committed = { ...this.committed, revision: result.revision, atMs: stamp.nowMs };
     this.sizes.tell(sizes);
+    this.holds = plan.holds;
     for (const expectation of expected) this.expectations.set(expectation.component, expectation);
     this.exportTargets(plan);
     const told = decisions.map(({ component, change }) => `${component} ${change}`).join(', ');
     return writes.length === 0
-      ? { kind: 'idle', reason: `advises ${told}` }
+      ? { kind: 'idle', reason: `${decisions.some(({ applied }) => applied) ? 'holds' : 'advises'} ${told}` }
       : { kind: 'acted', reason: told, changes: writes.length };
   }
 

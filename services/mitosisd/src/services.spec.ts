@@ -1,4 +1,4 @@
-import { FUNCTION_NAMES } from '@mitosis/contracts';
+import { FUNCTION_NAMES, SERVICES } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
 import { chooseFunctions, DEFINITIONS } from './services.js';
 
@@ -7,11 +7,14 @@ describe('the services of a process', () => {
     expect(Object.keys(DEFINITIONS).sort()).toEqual([...FUNCTION_NAMES].sort());
     for (const name of FUNCTION_NAMES) {
       const definition = await DEFINITIONS[name]();
+      const { grpc } = definition;
       expect(definition.name).toBe(name);
       const { shell, module } = definition.create();
       expect(shell.fn).toBe(name);
       expect(shell.periodMs).toBeGreaterThan(0);
-      expect(module.controllers?.length).toBeGreaterThan(0);
+      expect(module.controllers?.length ?? 0, 'a gRPC service needs a controller').toBeGreaterThanOrEqual(
+        Object.keys(grpc).length,
+      );
     }
   });
 });
@@ -28,7 +31,7 @@ describe(chooseFunctions.name, () => {
   it('takes what shares a process by default when nothing is said', () => {
     const choice = chooseFunctions(undefined, undefined);
     expect(choice.kind === 'functions' && choice.functions.includes('router')).toBe(false);
-    expect(choice).toMatchObject({ functions: ['monitor', 'health', 'autoscaler', 'composer', 'placer'] });
+    expect(choice).toMatchObject({ functions: FUNCTION_NAMES.filter((name) => SERVICES[name].inManager) });
     expect(chooseFunctions(undefined, '')).toEqual(choice);
   });
 

@@ -3,25 +3,13 @@
  * Anything else in a certificate (its common name, its addresses) says nothing about who may do what.
  */
 
-/** `agent` is a host's agent, `operator` a person's command line; the others are processes of the level. */
-export const ROLES = [
-  'manager',
-  'router',
-  'monitor',
-  'health',
-  'autoscaler',
-  'composer',
-  'placer',
-  'etcd',
-  'agent',
-  'operator',
-] as const;
-export type StandardRole = (typeof ROLES)[number];
-
 export interface PeerName {
   /** For an agent and an operator the root of all levels they may touch. */
   readonly level: string;
-  /** A `StandardRole`, or the name of an added service. */
+  /**
+   * `manager`, `etcd`, or the function of a service that is a process of its own; `agent`: a host's agent; `operator`: a
+   * person's command line.
+   */
   readonly role: string;
   readonly id: string;
 }

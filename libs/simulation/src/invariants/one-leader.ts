@@ -34,8 +34,11 @@ const OWNERS: Readonly<Record<string, FunctionName>> = {
 /** The one function that may write the key; undefined: a key of every process's own. */
 const ownerOf = (key: string): FunctionName | undefined => {
   const relative = key.slice(levelPrefix(LEVEL).length);
-  if (relative.startsWith(PREFIXES.decisions)) {
-    const fn = relative.slice(PREFIXES.decisions.length).split('/')[0] ?? '';
+  const own = [PREFIXES.decisions, PREFIXES.facts, PREFIXES.ceilings].find((prefix) =>
+    relative.startsWith(prefix),
+  );
+  if (own !== undefined) {
+    const fn = relative.slice(own.length).split('/')[0] ?? '';
     return isFunctionName(fn) ? fn : undefined;
   }
   return OWNERS[relative.slice(0, relative.indexOf('/') + 1)];

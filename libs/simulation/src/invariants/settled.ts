@@ -1,5 +1,6 @@
 /** Whether a level is in order: as many of everything as wanted, no stray, no record without its process, routers agree. */
-import { instanceId, FUNCTION_NAMES, KEYS, MANAGEMENT_COMPONENTS, PREFIXES } from '@mitosis/contracts';
+import { instanceId, KEYS, MANAGEMENT_COMPONENTS, PREFIXES } from '@mitosis/contracts';
+import { SIMULATED_FUNCTIONS } from '../processes/manager.js';
 import type { SimLevel } from '../level/sim-level.js';
 
 const WANTED: Readonly<Record<string, number>> = {
@@ -15,7 +16,7 @@ export const unsettled = (level: SimLevel): string | undefined =>
   leaders(level) ?? counts(level) ?? records(level) ?? tables(level) ?? version(level);
 
 const leaders = (level: SimLevel): string | undefined => {
-  for (const fn of FUNCTION_NAMES) {
+  for (const fn of SIMULATED_FUNCTIONS) {
     const alive = level
       .children()
       .filter((child) =>

@@ -82,6 +82,7 @@ export class ManagementProcess extends SimChild implements RpcServer {
   readonly party: string;
   readonly unary: RpcServer['unary'];
   readonly streams: RpcServer['streams'];
+  readonly config: ServiceConfig;
   readonly runners = new Map<FunctionName, FunctionRunner>();
   private store: Store | undefined;
   private membership: Membership | undefined;
@@ -92,13 +93,15 @@ export class ManagementProcess extends SimChild implements RpcServer {
   constructor(
     options: ChildOptions,
     private readonly world: World,
-    readonly config: ServiceConfig,
+    config: ServiceConfig,
     protected readonly role: Role,
     private readonly probe: (self: ManagementProcess) => ProcessProbe,
     private readonly random: Random,
   ) {
     super(options);
     this.party = options.id;
+    // As `runService` does: what a process is called by is what it runs.
+    this.config = { ...config, functions: [...role.shells.keys()] };
     this.unary = role.unary;
     this.streams = role.streams;
     const bootMs = random.between(BOOT_MIN_MS, BOOT_MAX_MS);

@@ -12,19 +12,24 @@ import type { Role } from './management-process.js';
 /** Shorter than the minute of production, so that a run of a minute sees scale-ins. */
 const HOLD_MS = 5_000;
 
+/** What a simulated manager runs: a service that is added to a level is not simulated until it is added here. */
+const MANAGER_FUNCTIONS = [
+  'monitor',
+  'health',
+  'autoscaler',
+  'composer',
+  'placer',
+] as const satisfies readonly FunctionName[];
+export const SIMULATED_FUNCTIONS: readonly FunctionName[] = [...MANAGER_FUNCTIONS, 'router'];
+
 export const managerRole = (): Role => {
   const monitor = new MonitorReconciler();
   const health = new HealthReconciler();
   const autoscaler = new AutoscalerReconciler({ holdMs: HOLD_MS });
   const composer = new ComposerReconciler();
   const placer = new PlacerReconciler();
-  const shells = new Map<FunctionName, FunctionShell>([
-    ['monitor', monitor],
-    ['health', health],
-    ['autoscaler', autoscaler],
-    ['composer', composer],
-    ['placer', placer],
-  ]);
+  const byName = { monitor, health, autoscaler, composer, placer };
+  const shells = new Map<FunctionName, FunctionShell>(MANAGER_FUNCTIONS.map((name) => [name, byName[name]]));
   const unary = new Map<string, (request: unknown) => unknown>([
     ['health.composite', () => health.composite()],
     ['monitor.summary', () => monitor.summary()],

@@ -3,6 +3,7 @@ import { KEYS, MANAGEMENT_COMPONENTS } from '@mitosis/contracts';
 import { FAULT_NAMES, type FaultName } from '../faults/index.js';
 import { putsOf } from '../invariants/writes.js';
 import type { SimLevel } from '../level/sim-level.js';
+import { SIMULATED_FUNCTIONS } from '../processes/manager.js';
 
 export interface CoverageCounts {
   readonly faults: Readonly<Record<string, number>>;
@@ -67,10 +68,7 @@ export const EXPECTED_STATES: readonly string[] = [
   ...['starting', 'running', 'ready', 'draining', 'stopping', 'failed', 'completed'].map(
     (phase) => `phase:${phase}`,
   ),
-  ...['monitor', 'health', 'autoscaler', 'composer', 'placer', 'router'].flatMap((fn) => [
-    `leads:${fn}`,
-    `session ended:${fn}`,
-  ]),
+  ...SIMULATED_FUNCTIONS.flatMap((fn) => [`leads:${fn}`, `session ended:${fn}`]),
   'act refused by the fence',
   'a commit refused',
   'adopted',

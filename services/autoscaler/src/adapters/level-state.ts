@@ -2,6 +2,7 @@
 import {
   KEYS,
   PREFIXES,
+  type CeilingRecord,
   type ChildRecord,
   type EndpointsRecord,
   type InstanceRecord,
@@ -30,9 +31,11 @@ export class LevelStateViews {
   private readonly spec: View;
   private readonly objective: View;
   private readonly targets: View;
+  private readonly ceilingView: View;
   private readonly needed: readonly View[];
   readonly targetRecords: () => readonly TargetRecord[];
   readonly childRecords: () => readonly ChildRecord[];
+  private readonly ceilings: () => readonly CeilingRecord[];
   private readonly instances: () => readonly InstanceRecord[];
   private readonly endpoints: () => readonly EndpointsRecord[];
   private readonly sites: () => readonly SiteRecord[];
@@ -41,9 +44,11 @@ export class LevelStateViews {
     this.spec = context.view(PREFIXES.spec);
     this.objective = context.view(PREFIXES.objective);
     this.targets = context.view(PREFIXES.targets);
+    this.ceilingView = context.view(PREFIXES.ceilings);
     const instances = context.view(PREFIXES.instances);
     const endpoints = context.view(PREFIXES.endpoints);
-    this.needed = [this.spec, this.objective, this.targets, instances, endpoints];
+    this.needed = [this.spec, this.objective, this.targets, this.ceilingView, instances, endpoints];
+    this.ceilings = parse(this.ceilingView, (value) => value as CeilingRecord);
     this.targetRecords = parse(this.targets, (value) => value as TargetRecord);
     this.instances = parse(instances, (value) => value as InstanceRecord);
     this.endpoints = parse(endpoints, (value) => value as EndpointsRecord);
@@ -53,7 +58,9 @@ export class LevelStateViews {
 
   /** Calls back when something changed that a target may depend on at once. */
   onDemandChange(listener: () => void): () => void {
-    const ends = [this.spec, this.targets, this.objective].map((view) => view.onChange(listener));
+    const ends = [this.spec, this.targets, this.objective, this.ceilingView].map((view) =>
+      view.onChange(listener),
+    );
     return () => ends.forEach((end) => end());
   }
 
@@ -101,6 +108,7 @@ export class LevelStateViews {
       handedDown: this.objectiveRecord(),
       targets: byComponent(this.targetRecords()),
       overrides: byComponent(overrides),
+      ceilings: this.ceilings(),
       instances: this.instances(),
       endpoints: byComponent(this.endpoints()),
       metrics,

@@ -3,6 +3,7 @@
  * in production an adapter fills it from etcd and the monitor, in a simulation the simulated level does.
  */
 import type {
+  CeilingRecord,
   Component,
   EndpointsRecord,
   InstanceRecord,
@@ -27,6 +28,8 @@ export interface LevelInput {
   readonly handedDown: ObjectiveRecord | null;
   readonly targets: ReadonlyMap<string, TargetRecord>;
   readonly overrides: ReadonlyMap<string, OverrideRecord>;
+  /** What other services hold scale-out at; absent where there are none. */
+  readonly ceilings?: readonly CeilingRecord[];
   readonly instances: readonly InstanceRecord[];
   readonly endpoints: ReadonlyMap<string, EndpointsRecord>;
   /** By component; null: the monitor is silent or its data is stale. */

@@ -10,7 +10,7 @@ import {
 } from '@mitosis/contracts';
 import type { Outcome } from './outcome.js';
 import type { SizeAdvice } from './sizing.js';
-import type { TargetChange } from './targets.js';
+import type { HeldChange, TargetChange } from './targets.js';
 
 export interface Stamp {
   readonly nowMs: number;
@@ -40,7 +40,8 @@ const decided = (
   fields: Pick<
     DecisionRecord,
     'component' | 'action' | 'change' | 'reason' | 'policy' | 'inputs' | 'applied'
-  >,
+  > &
+    Partial<Pick<DecisionRecord, 'causes'>>,
 ): DecisionRecord => ({
   v: 1,
   id,
@@ -66,6 +67,20 @@ export const scaleDecision = (
     policy: change.policy,
     inputs: last === null ? change.inputs : { ...change.inputs, lastPrediction: { ...last } },
     applied: change.applied,
+    causes: change.causes,
+  });
+
+/** Why a component is not scaled out although its policy wants it. */
+export const holdDecision = (held: HeldChange, stamp: Stamp, id: DecisionId): DecisionRecord =>
+  decided(stamp, id, {
+    component: held.component.name,
+    action: 'hold',
+    change: `${held.to}, not ${held.wanted}`,
+    reason: held.reason,
+    policy: held.policy,
+    inputs: held.inputs,
+    applied: true,
+    causes: held.causes,
   });
 
 const MIB = 1024 * 1024;

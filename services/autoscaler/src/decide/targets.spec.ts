@@ -1,6 +1,7 @@
 import {
   componentName,
   decisionId,
+  type CeilingRecord,
   type ControlMode,
   type OverrideRecord,
   type TargetRecord,
@@ -131,6 +132,84 @@ describe('targets', () => {
             expect(change.to).toBeLessThanOrEqual(scale.max);
             if (metrics === null && current <= scale.max) expect(change.to).toBeGreaterThanOrEqual(current);
           }
+        },
+      ),
+    );
+  });
+});
+
+describe('ceilings', () => {
+  const busy = aComponent('web', { policy: { kind: 'fixed' }, scale: { min: 0, max: 9, initial: 3 } });
+  const ceilingAt = (count: number, overrides: Partial<CeilingRecord> = {}): CeilingRecord => ({
+    v: 1,
+    function: 'placer',
+    counts: { web: count },
+    reason: '4 of 4 an hour are spent',
+    expiresAtMs: NOW_MS + 10_000,
+    decision: decisionId('why'),
+    ...overrides,
+  });
+  const holding = (count: number, ...ceilings: readonly CeilingRecord[]): LevelInput =>
+    inputOf({ typeGraph: aTypeGraph([busy]), targets: new Map([['web', targetOf(count)]]), ceilings });
+  /** The policy wants six. */
+  const decideSix = (input: LevelInput, holds?: ReadonlyMap<string, string>) => {
+    const { advice } = stepLevel(EMPTY_LEVEL, input, { holdMs: 60_000 });
+    const six = { count: 6, reason: 'busy', predicted: { percentile: 95, ms: 9 }, inputs: {} };
+    const wanting = advice.map((one) => ({ ...one, recommendation: six }));
+    return decideTargets(input, wanting, 'run', new Map(), holds);
+  };
+
+  it('lets a component grow as far as the lowest one in force, and says whose and why', () => {
+    const [change] = decideSix(
+      holding(3, ceilingAt(5), ceilingAt(4), ceilingAt(1, { counts: { api: 1 } })),
+    ).changes;
+    expect(change).toMatchObject({ from: 3, to: 4, applied: true, causes: ['why'] });
+    expect(change?.reason).toMatch(/; held at 4 by placer: 4 of 4 an hour are spent$/);
+    expect(change?.predicted).toBeNull();
+  });
+
+  it('tells once that it holds off all of it, and again when it was free in between', () => {
+    const first = decideSix(holding(4, ceilingAt(2)));
+    expect(first.changes).toEqual([]);
+    expect(first.held).toMatchObject([{ from: 4, to: 4, wanted: 6, causes: ['why'] }]);
+    const second = decideSix(holding(4, ceilingAt(2)), first.holds);
+    expect(second.held).toEqual([]);
+    const free = decideSix(holding(6), second.holds);
+    expect(free.holds).toEqual(new Map());
+    expect(decideSix(holding(4, ceilingAt(2)), free.holds).held).toHaveLength(1);
+  });
+
+  it('ends with its time, without anybody taking it back', () => {
+    const [change] = decideSix(holding(3, ceilingAt(3, { expiresAtMs: NOW_MS }))).changes;
+    expect(change).toMatchObject({ to: 6, causes: [] });
+  });
+
+  it('never takes an instance away, nor the first one of a component at zero', () => {
+    expect(decideSix(holding(5, ceilingAt(1))).changes).toEqual([]);
+    expect(decideSix(holding(0, ceilingAt(0))).changes).toMatchObject([{ from: 0, to: 1 }]);
+    expect(decideSix(holding(5, ceilingAt(Number.NaN))).changes).toMatchObject([{ to: 6 }]);
+  });
+
+  it('holds neither what a person sets, nor the first count, nor the bounds', () => {
+    const overrides = new Map([['web', overrideOf(8)]]);
+    expect(decideSix({ ...holding(3, ceilingAt(3)), overrides }).changes).toMatchObject([{ to: 8 }]);
+    expect(decideSix({ ...holding(3, ceilingAt(1)), targets: new Map() }).changes).toMatchObject([{ to: 3 }]);
+    const typeGraph = aTypeGraph([{ ...busy, scale: { min: 5, max: 9, initial: 5 } }]);
+    expect(decideSix({ ...holding(3, ceilingAt(3)), typeGraph }).changes).toMatchObject([
+      { to: 5, policy: 'bounds' },
+    ]);
+  });
+
+  it('never moves a count beyond what would have been wanted without them', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 9 }),
+        fc.array(fc.integer({ min: -3, max: 12 }), { maxLength: 4 }),
+        (count, at) => {
+          const [held] = decideSix(holding(count, ...at.map((one) => ceilingAt(one)))).changes;
+          const to = held?.to ?? count;
+          expect(to).toBeGreaterThanOrEqual(Math.min(count, 6));
+          expect(to).toBeLessThanOrEqual(Math.max(count, 6));
         },
       ),
     );

@@ -2,7 +2,15 @@
  * From what the policies want to what is written: bounds, overrides, the first target, and the mode of the function. Must
  * never let a policy leave min..max (only a person may, by an override), and must write nothing that is there already.
  */
-import type { Component, ComponentName, ControlMode, OverrideRecord, TargetRecord } from '@mitosis/contracts';
+import type {
+  Component,
+  ComponentName,
+  ControlMode,
+  DecisionId,
+  OverrideRecord,
+  TargetRecord,
+} from '@mitosis/contracts';
+import { ceilingOf, heldAt } from './ceilings.js';
 import type { ComponentAdvice } from './level.js';
 import { isScaled, type LevelInput } from './level-input.js';
 import type { Json, Recommendation } from './policy.js';
@@ -17,7 +25,12 @@ export interface TargetChange {
   /** False: `advise`, decided and not applied. */
   readonly applied: boolean;
   readonly predicted: Recommendation['predicted'];
+  /** The decision of another service that kept it lower. */
+  readonly causes: readonly DecisionId[];
 }
+
+/** A scale-out that a ceiling held off altogether: recorded, nothing written. */
+export type HeldChange = Omit<TargetChange, 'applied' | 'predicted'> & { readonly wanted: number };
 
 export interface TargetPlan {
   readonly changes: readonly TargetChange[];
@@ -25,6 +38,9 @@ export interface TargetPlan {
   readonly removed: readonly ComponentName[];
   /** What was advised last by component, so that the same advice is not recorded every second. */
   readonly advised: ReadonlyMap<string, number>;
+  readonly held: readonly HeldChange[];
+  /** By component, who holds it and where, so that the same hold is not recorded every second. */
+  readonly holds: ReadonlyMap<string, string>;
 }
 
 export const clampToScale = (component: Component, count: number): number =>
@@ -100,22 +116,44 @@ const commonInputs = ({ observation, recommendation }: ComponentAdvice): Readonl
   };
 };
 
-const changeOf = (input: LevelInput, advice: ComponentAdvice, mode: ControlMode): TargetChange | null => {
+interface Weighed {
+  readonly change: TargetChange | null;
+  readonly held: HeldChange | null;
+  /** Who holds this component, and at what; null: nobody. */
+  readonly hold: string | null;
+}
+
+const weigh = (input: LevelInput, advice: ComponentAdvice, mode: ControlMode): Weighed => {
   const { component } = advice;
   const record = input.targets.get(component.name);
   const want = wanted(advice, record, overrideInForce(input.overrides.get(component.name), input.nowMs));
-  const to = (want.policy === 'override' ? countByHand : clampToScale)(component, want.count);
-  if (record?.count === to) return null;
-  if (!want.always && mode === 'paused') return null;
-  return {
+  const open = (want.policy === 'override' ? countByHand : clampToScale)(component, want.count);
+  if (!want.always && mode === 'paused') return { change: null, held: null, hold: null };
+  const from = record?.count ?? null;
+  const ceiling = want.always ? null : ceilingOf(input.ceilings ?? [], component.name, input.nowMs);
+  const to = ceiling === null || from === null ? open : heldAt(from, open, ceiling);
+  const hold = ceiling === null ? null : `${ceiling.by} ${ceiling.count}`;
+  if (from === open) return { change: null, held: null, hold };
+  const lowered = ceiling !== null && to < open;
+  const change = {
     component,
-    from: record?.count ?? null,
+    from,
     to,
-    reason: want.reason,
+    reason: lowered ? `${want.reason}; held at ${to} by ${ceiling.by}: ${ceiling.reason}` : want.reason,
     policy: want.policy,
     inputs: commonInputs(advice),
-    applied: want.always || mode === 'run',
-    predicted: want.always ? null : advice.recommendation.predicted,
+    causes: lowered ? [ceiling.decision] : [],
+  };
+  if (from === to) return { change: null, held: { ...change, wanted: open }, hold };
+  return {
+    change: {
+      ...change,
+      applied: want.always || mode === 'run',
+      // What was predicted is of the count that was wanted.
+      predicted: want.always || lowered ? null : advice.recommendation.predicted,
+    },
+    held: null,
+    hold,
   };
 };
 
@@ -125,14 +163,23 @@ export const decideTargets = (
   advice: readonly ComponentAdvice[],
   mode: ControlMode,
   advisedBefore: ReadonlyMap<string, number>,
+  holdsBefore: ReadonlyMap<string, string> = new Map(),
 ): TargetPlan => {
-  const all = advice.flatMap((one) => changeOf(input, one, mode) ?? []);
+  const weighed = advice.map((one) => weigh(input, one, mode));
+  const all = weighed.flatMap(({ change }) => change ?? []);
   const advised = new Map(
     all.filter(({ applied }) => !applied).map(({ component, to }) => [component.name, to]),
   );
   const news = all.filter(
     ({ applied, component, to }) => applied || advisedBefore.get(component.name) !== to,
   );
+  const holds = new Map<string, string>();
+  for (const [i, { held, hold }] of weighed.entries()) {
+    const name = advice[i]?.component.name;
+    // Told once for as long as it lasts, also where the policy wants more now and then only.
+    if (name !== undefined && hold !== null && (held !== null || holdsBefore.get(name) === hold))
+      holds.set(name, hold);
+  }
   const kept = new Set(
     Object.values(input.typeGraph.components)
       .filter(isScaled)
@@ -142,5 +189,9 @@ export const decideTargets = (
     changes: news,
     removed: [...input.targets.values()].map(({ component }) => component).filter((name) => !kept.has(name)),
     advised,
+    held: weighed.flatMap(({ held }) =>
+      held !== null && holdsBefore.get(held.component.name) !== holds.get(held.component.name) ? held : [],
+    ),
+    holds,
   };
 };
