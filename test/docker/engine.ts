@@ -15,6 +15,9 @@ const END_MS = 30_000;
 /** Debian keeps it outside of a user's path. */
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 
+/** Debian's, with everything that any test with an engine needs. */
+const PACKAGES = ['docker.io', 'docker-compose', 'iproute2', 'iptables'] as const;
+
 export interface EngineOptions {
   /** Further options of dockerd. */
   readonly options?: readonly string[];
@@ -26,13 +29,13 @@ export interface DockerResult {
   readonly stderr: string;
 }
 
-/** Why no engine can be started here; undefined: one can. */
-export const whyNoEngine = (): string | undefined => {
+/** Why no engine can be started here, or what else is missing of `programs`; undefined: nothing is. */
+export const whyNoEngine = (programs: readonly string[] = []): string | undefined => {
   if (process.platform !== 'linux') return 'a Docker engine of our own needs Linux';
   if (process.getuid?.() !== 0) return 'starting a Docker engine of our own needs root';
-  const missing = ['dockerd', 'docker', 'ip'].filter((name) => which(name) === undefined);
+  const missing = ['dockerd', 'docker', 'ip', ...programs].filter((name) => which(name) === undefined);
   if (missing.length > 0)
-    return `not on this machine: ${missing.join(', ')} (apt-get install docker.io iproute2)`;
+    return `not on this machine: ${missing.join(', ')} (apt-get install ${PACKAGES.join(' ')})`;
   return undefined;
 };
 
@@ -41,9 +44,16 @@ const which = (name: string): string | undefined =>
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
 
-/** Like `describe`. Where no engine can be had the suite is skipped aloud; in CI that is a failure. */
-export const describeWithEngine = (name: string, suite: () => void): void => {
-  const reason = whyNoEngine();
+/**
+ * Like `describe`. Where no engine can be had, or a program is missing, the suite is skipped aloud; in CI that is a
+ * failure.
+ */
+export const describeWithEngine = (
+  name: string,
+  suite: () => void,
+  programs: readonly string[] = [],
+): void => {
+  const reason = whyNoEngine(programs);
   if (reason === undefined) {
     describe(name, suite);
     return;
