@@ -31,6 +31,20 @@ describe(VirtualClock.name, () => {
     expect(ran).toEqual(['first']);
   });
 
+  it('moves on with every timer, so that waiting for a rest that rounding left over ends', async () => {
+    const clock = new VirtualClock();
+    await clock.advance(22_215.37);
+    const dueMs = clock.monotonicMs() + 3e-12;
+    const looks: number[] = [];
+    const look = (): void => {
+      looks.push(clock.monotonicMs());
+      if (looks.length < 10 && clock.monotonicMs() <= dueMs) clock.setTimer(3e-12, look);
+    };
+    look();
+    await clock.advance(1);
+    expect(looks).toHaveLength(2);
+  });
+
   it('lets long chains of promises settle before the next timer', async () => {
     const clock = new VirtualClock();
     const ran: string[] = [];

@@ -4,6 +4,12 @@
  */
 import type { Clock } from './clock.js';
 
+/**
+ * The shortest wait. A rest that rounding left over would add nothing to the time: what looks whether it is due, and waits
+ * for the rest, would look for ever in one and the same moment.
+ */
+const FINEST_MS = 0.001;
+
 interface Timer {
   readonly atMs: number;
   readonly sequence: number;
@@ -43,7 +49,8 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, run: () => void): () => void {
-    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, run };
+    const waitMs = delayMs > 0 ? Math.max(delayMs, FINEST_MS) : 0;
+    const timer: Timer = { atMs: this.#nowMs + waitMs, sequence: this.#sequence++, run };
     this.#push(timer);
     return () => {
       timer.run = undefined;
