@@ -53,7 +53,12 @@ export class FencedSession implements LeaderSession {
     this.#observer = observer;
     this.noted = observer.began(options, lease.ttlMs, lease.remainingMs());
     const { signal } = lease;
-    signal.addEventListener('abort', () => this.end(signal.reason), { once: true, signal: this.signal });
+    // Not by the option `signal` of addEventListener: Node's register of those keeps a session for ever that never ends.
+    const onLeaseEnd = (): void => this.end(signal.reason);
+    signal.addEventListener('abort', onLeaseEnd, { once: true });
+    this.signal.addEventListener('abort', () => signal.removeEventListener('abort', onLeaseEnd), {
+      once: true,
+    });
     if (signal.aborted) this.end(signal.reason);
   }
 
