@@ -17,8 +17,14 @@ const ETCD_QUOTA_BYTES = 256 * 1024 * 1024;
 
 export const programOf = (name: string): string => `${PROGRAMS}/services/${name}/bundle/main.mjs`;
 
-/** Ten numbers a service: appended services leave the ports of the others as they are. */
-const offsetOf = (name: FunctionName, replica: number): number => FUNCTION_NAMES.indexOf(name) * 10 + replica;
+/**
+ * Ten numbers a service: appended services leave the ports of the others as they are. Between the gRPC ports of the first
+ * ten and those of the next lie the HTTP ports of the first ten.
+ */
+export const portOffset = (index: number, replica: number): number =>
+  Math.floor(index / 10) * 2 * (HTTP_PORT - GRPC_PORT) + (index % 10) * 10 + replica;
+const offsetOf = (name: FunctionName, replica: number): number =>
+  portOffset(FUNCTION_NAMES.indexOf(name), replica);
 export const grpcPort = (name: FunctionName, replica: number): number => GRPC_PORT + offsetOf(name, replica);
 export const httpPort = (name: FunctionName, replica: number): number => HTTP_PORT + offsetOf(name, replica);
 

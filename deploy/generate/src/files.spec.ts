@@ -8,7 +8,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { Namespace, Service, ServiceAccount } from 'kubernetes-models/v1';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { REPLICAS } from './deployment.js';
+import { GRPC_PORT, HTTP_PORT, portOffset, REPLICAS } from './deployment.js';
 import { generatedFiles } from './files.js';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -58,6 +58,16 @@ describe('files made from the one list of services', () => {
     expect(scrapes.scrape_configs.map(({ job_name }) => job_name)).toContain(`mitosis-${name}`);
     expect(committed(`deploy/kubernetes/${name}.yaml`)).toContain('kind: Deployment');
     expect(committed(`docs/services/${name}.md`)).toContain('## gRPC');
+  });
+
+  it('gives every service ports of its own, however many there are', () => {
+    const ports = Array.from({ length: 40 }, (_, index) => index).flatMap((index) =>
+      REPLICAS.flatMap((replica) =>
+        [GRPC_PORT, HTTP_PORT].map((first) => first + portOffset(index, replica)),
+      ),
+    );
+    expect(new Set(ports).size).toBe(ports.length);
+    expect(portOffset(6, 1)).toBe(61);
   });
 
   it('gives no container more rights than it needs', () => {

@@ -1,5 +1,5 @@
 /** docs/services/<name>.md: configuration, ports, gRPC and metrics of each service, taken from the code itself. */
-import { FUNCTION_NAMES, type FunctionName } from '@mitosis/contracts';
+import { FUNCTION_NAMES, SERVICES, type FunctionName } from '@mitosis/contracts';
 import { DEFINITIONS } from '@mitosis/mitosisd';
 import {
   PROCESS_SETTINGS,
@@ -135,10 +135,26 @@ const page = (definition: ServiceDefinition): string => {
   ].join('\n');
 };
 
+/** Where people look a service up; links to its page. */
+const listPage = (): string =>
+  [
+    `<!-- ${GENERATED} -->`,
+    '',
+    '# The services',
+    '',
+    ...FUNCTION_NAMES.map(
+      (name) =>
+        `- [${name}](${name}.md): ${summaryOf(name)} (${SERVICES[name].inManager ? 'in `mitosisd`, or alone' : 'a process of its own'})`,
+    ),
+    '',
+  ].join('\n');
+
 /** File name → text. */
-export const servicePages = async (): Promise<Readonly<Record<string, string>>> =>
-  Object.fromEntries(
+export const servicePages = async (): Promise<Readonly<Record<string, string>>> => ({
+  'list.md': listPage(),
+  ...Object.fromEntries(
     await Promise.all(
       FUNCTION_NAMES.map(async (name) => [`${name}.md`, page(await DEFINITIONS[name]())] as const),
     ),
-  );
+  ),
+});

@@ -91,7 +91,7 @@ await test('refuses an option that is no number', () => {
 });
 `;
 
-/** The policy first, its test second. `name` must have passed `policyName`: it goes into the text as it is. */
+/** The policy first, its test second. `name` must have passed `checkedName`: it goes into the text as it is. */
 export const policyFiles = (name: string): readonly [NewFile, NewFile] => [
   { file: `${name}.mjs`, text: policyText(name) },
   { file: `${name}.test.mjs`, text: testText(name) },

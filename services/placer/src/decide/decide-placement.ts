@@ -4,6 +4,7 @@
  */
 import {
   decisionId,
+  newDecisionId,
   KEYS,
   type Component,
   type DecisionRecord,
@@ -194,7 +195,7 @@ const decisionOf = (
   before: PlacementRecord | undefined,
   decided: ReturnType<typeof place>,
 ): DecisionRecord => {
-  const id = decisionId(`${Math.floor(input.nowMs).toString(36).padStart(9, '0')}-${suffix(input.random)}`);
+  const id = newDecisionId(input.nowMs, input.random);
   return {
     v: 1,
     id,
@@ -216,9 +217,6 @@ const spell = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts)
     .map(([site, count]) => `${site} ${count}`)
     .join(', ') || 'none';
-
-const suffix = (random: () => number): string =>
-  Array.from({ length: 6 }, () => Math.floor(random() * 36).toString(36)).join('');
 
 /** Answers to components that the composition no longer has. */
 const forgotten = (input: PlacerInput): readonly RecordWrite[] =>
