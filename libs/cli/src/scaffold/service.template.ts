@@ -48,7 +48,7 @@ const manifestOf = (name: string, like: string): string => {
 export interface Registration {
   /** Relative to the repository. */
   readonly file: string;
-  add(text: string): string;
+  readonly add: (text: string) => string;
 }
 
 const LINE_MAX = 110;
