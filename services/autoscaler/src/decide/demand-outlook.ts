@@ -5,16 +5,40 @@
  * of the load, because small loads are noisier. Must stay bounded: it is part of every replica's state and checkpoint.
  */
 import type { DemandState } from './demand.js';
+import {
+  chancesOf,
+  densityOf,
+  mixed,
+  RATE_MIN,
+  withError,
+  type Chance,
+  type Errors,
+} from './forecast-errors.js';
 
-/** Weights of the errors ln(actual / forecast), on bins that are fine around zero and coarse far away. */
-type Errors = { readonly [octave: string]: readonly number[] };
+type Pending = readonly [
+  dueMs: number,
+  forecast: number,
+  plain: number,
+  trended: number,
+  highest: number,
+  slow: readonly number[],
+];
 
-type Pending = readonly [dueMs: number, forecast: number, plain: number, trended: number, highest: number];
+/** An average over minutes: where loads leap about, the current one says less of the next one than what is usual. */
+type Slow = {
+  readonly level: number;
+  readonly atEnd: Errors;
+  readonly highest: Errors;
+  /** How much more likely it has lately called what came than the current level did: logarithm of the odds. */
+  readonly odds: number;
+};
 
 export type OutlookState = {
   /** Arrivals per second, averaged since the last jump, at most over LEVEL_SAMPLES. */
   readonly level: number;
   readonly samples: number;
+  /** Samples ever. */
+  readonly seen: number;
   /** Levels of the past, one each PAST_MS, newest last, and when the newest was taken. */
   readonly past: readonly number[];
   readonly pastMs: number;
@@ -25,12 +49,18 @@ export type OutlookState = {
   /** Of the load at the horizon, and of the highest load until then. */
   readonly atEnd: Errors;
   readonly highest: Errors;
+  readonly slow: readonly Slow[];
   readonly lastMs: number;
 };
+
+/** Seconds over which the slow levels average. */
+const SLOW_S = [60, 300, 1_800] as const;
+const EMPTY_SLOW: Slow = { level: 0, atEnd: {}, highest: {}, odds: -1 };
 
 export const EMPTY_OUTLOOK: OutlookState = {
   level: 0,
   samples: 0,
+  seen: 0,
   past: [],
   pastMs: 0,
   pending: [],
@@ -38,6 +68,7 @@ export const EMPTY_OUTLOOK: OutlookState = {
   trendError: 0,
   atEnd: {},
   highest: {},
+  slow: SLOW_S.map(() => EMPTY_SLOW),
   lastMs: 0,
 };
 
@@ -49,11 +80,6 @@ export interface Outlook {
   readonly highest: readonly Chance[];
 }
 
-export interface Chance {
-  readonly rate: number;
-  readonly weight: number;
-}
-
 const LEVEL_SAMPLES = 15;
 /** Standard deviations of Poisson noise beyond which the load has jumped; the median of three samples is asked. */
 const JUMP_DEVIATIONS = 3.2;
@@ -61,86 +87,9 @@ const PAST_MS = 5_000;
 const PAST_KEPT = 37;
 const PENDING_MAX = 24;
 const GAP_MS = 5_000;
-const BINS = 48;
-const BIN_OF_ZERO = 18;
-const BIN_WIDTH = 0.22;
-const FINEST = 0.03;
-/** Errors remembered per octave of load. */
-const MEMORY = 900;
-/** What errors at other loads say about this one. */
-const NEIGHBOUR = 0.03;
-const STRANGER = 0.003;
-/** Before anything was seen: weights by ln(actual / forecast). */
-const PRIOR: readonly (readonly [number, number])[] = [
-  [-0.1, 1],
-  [0, 2],
-  [0.08, 1.2],
-  [0.2, 0.5],
-  [0.5, 0.1],
-  [1.1, 0.03],
-];
-const OWN_ENOUGH = 20;
-/** Below the weight of anything an instance could be worth its least price for: old errors fade towards it and stay away. */
-const NEGLIGIBLE = 1e-6;
-/** Below this the logarithm of a ratio says nothing. */
-const RATE_MIN = 1;
 /** A trend must have been better by this to be believed. */
 const TREND_SKILL = 0.9;
 const TREND_SHARE = 0.9;
-
-const binOf = (ratio: number): number =>
-  Math.max(0, Math.min(BINS - 1, BIN_OF_ZERO + Math.round(Math.asinh(ratio / FINEST) / BIN_WIDTH)));
-
-const FACTORS: readonly number[] = Array.from({ length: BINS }, (_, bin) =>
-  Math.exp(FINEST * Math.sinh((bin - BIN_OF_ZERO) * BIN_WIDTH)),
-);
-
-const PRIOR_WEIGHTS: readonly number[] = ((): readonly number[] => {
-  const weights = Array.from({ length: BINS }, () => 0);
-  for (const [ratio, weight] of PRIOR) weights[binOf(ratio)] = weight;
-  return weights;
-})();
-
-const octaveOf = (rate: number): number => Math.round(Math.log2(Math.max(rate, RATE_MIN)));
-
-const withError = (errors: Errors, forecast: number, actual: number): Errors => {
-  const octave = String(octaveOf(forecast));
-  const weights = errors[octave]?.slice() ?? Array.from({ length: BINS }, () => 0);
-  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) * (1 - 1 / MEMORY);
-  const bin = binOf(Math.log(Math.max(actual, RATE_MIN) / Math.max(forecast, RATE_MIN)));
-  weights[bin] = (weights[bin] ?? 0) + 1;
-  return { ...errors, [octave]: weights };
-};
-
-const sumOf = (weights: readonly number[]): number => {
-  let sum = 0;
-  for (let bin = 0; bin < weights.length; bin += 1) sum += weights[bin] ?? 0;
-  return sum;
-};
-
-/** Loops instead of chains of array methods, here and below: this runs each second for every component. */
-const chancesOf = (errors: Errors, forecast: number): readonly Chance[] => {
-  const octave = octaveOf(forecast);
-  // What is not known of this load itself counts the less the more is.
-  const doubt = OWN_ENOUGH / (OWN_ENOUGH + sumOf(errors[String(octave)] ?? []));
-  const weights = PRIOR_WEIGHTS.slice();
-  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (weights[bin] ?? 0);
-  for (const key of Object.keys(errors)) {
-    const seen = errors[key] ?? [];
-    const apart = Math.abs(Number(key) - octave);
-    const trust = apart === 0 ? 1 : doubt * (apart === 1 ? NEIGHBOUR : STRANGER);
-    for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) + trust * (seen[bin] ?? 0);
-  }
-  let total = 0;
-  for (let bin = 0; bin < BINS; bin += 1) total += weights[bin] ?? 0;
-  const rate = Math.max(forecast, RATE_MIN);
-  const chances: Chance[] = [];
-  for (let bin = 0; bin < BINS; bin += 1) {
-    const weight = (weights[bin] ?? 0) / total;
-    if (weight >= NEGLIGIBLE) chances.push({ rate: rate * (FACTORS[bin] ?? 1), weight });
-  }
-  return chances;
-};
 
 const median3 = ([a = 0, b = a, c = b]: readonly number[]): number =>
   Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
@@ -194,20 +143,45 @@ const isDue = (pending: readonly Pending[], nowMs: number): boolean => {
 const relative = (forecast: number, level: number): number =>
   Math.abs(level - forecast) / Math.max(level, forecast, RATE_MIN);
 
+/** Judged PENDING_MAX times per horizon, which is one piece of evidence; what is older than about 30 horizons fades. */
+const EVIDENCE = 1.5 / PENDING_MAX;
+const ODDS_FADE = 1 - 1 / 600;
+const ODDS_MAX = 12;
+
+const judgedSlow = (expert: Slow, forecast: number, actual: number, most: number, came: number): Slow => {
+  const gained = Math.max(-4, Math.min(4, Math.log(densityOf(expert.atEnd, forecast, actual, true) / came)));
+  const odds = ODDS_FADE * expert.odds + EVIDENCE * gained;
+  return {
+    ...expert,
+    atEnd: withError(expert.atEnd, forecast, actual, true),
+    highest: withError(expert.highest, forecast, most, true),
+    odds: Math.max(-ODDS_MAX, Math.min(ODDS_MAX, odds)),
+  };
+};
+
+const nextSlow = (state: OutlookState, latest: number): readonly Slow[] =>
+  state.slow.map((expert, i) => {
+    // As long as less was seen than it averages over, it is the plain mean.
+    const gain = Math.max(1 / (SLOW_S[i] ?? 60), 1 / state.seen);
+    return { ...expert, level: expert.level + gain * (latest - expert.level) };
+  });
+
 const judged = (state: OutlookState, nowMs: number): OutlookState => {
   if (!isDue(state.pending, nowMs)) return state;
-  let { atEnd, highest, plainError, trendError } = state;
+  let { atEnd, highest, plainError, trendError, slow } = state;
   const pending: Pending[] = [];
   for (const made of state.pending) {
     const [dueMs, forecast, plain, trended, most] = made;
     if (dueMs > nowMs) pending.push(made);
     if (dueMs > nowMs || nowMs - dueMs > GAP_MS) continue;
+    const came = densityOf(atEnd, forecast, state.level);
+    slow = slow.map((expert, i) => judgedSlow(expert, made[5][i] ?? 0, state.level, most, came));
     atEnd = withError(atEnd, forecast, state.level);
     highest = withError(highest, forecast, most);
     plainError += 0.05 * (relative(plain, state.level) - plainError);
     trendError += 0.05 * (relative(trended, state.level) - trendError);
   }
-  return { ...state, atEnd, highest, plainError, trendError, pending };
+  return { ...state, atEnd, highest, plainError, trendError, slow, pending };
 };
 
 /**
@@ -218,7 +192,7 @@ const raised = (pending: readonly Pending[], level: number): readonly Pending[] 
   let from = pending.length;
   while (from > 0 && (pending[from - 1]?.[4] ?? level) < level) from -= 1;
   if (from === pending.length) return pending;
-  return pending.map((made, i) => (i < from ? made : [made[0], made[1], made[2], made[3], level]));
+  return pending.map((made, i) => (i < from ? made : [made[0], made[1], made[2], made[3], level, made[5]]));
 };
 
 /** Takes the newest sample of `demand` in, with the horizon that decisions look ahead now. */
@@ -235,6 +209,8 @@ export const observeOutlook = (
     ...from,
     level,
     samples,
+    seen: from.seen + 1,
+    slow: nextSlow({ ...from, seen: from.seen + 1 }, demand.recent.at(-1) ?? 0),
     lastMs: nowMs,
     pending: raised(from.pending, level),
   };
@@ -247,19 +223,42 @@ export const observeOutlook = (
   const last = state.pending.at(-1);
   if (last !== undefined && nowMs + horizonMs - last[0] < (1.2 * horizonMs) / PENDING_MAX) return state;
   const trended = trendedOf(state, horizonMs);
-  const made: Pending = [nowMs + horizonMs, forecastOf(state, trended), level, trended, level];
+  const made: Pending = [
+    nowMs + horizonMs,
+    forecastOf(state, trended),
+    level,
+    trended,
+    level,
+    state.slow.map((expert) => expert.level),
+  ];
   return { ...state, pending: [...state.pending, made].slice(-PENDING_MAX) };
 };
 
+/** Less likely ones are left out: each costs time in every decision. */
+const ODDS_LEFT_OUT = -3.5;
+
 export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
   const expected = forecastOf(state, trendedOf(state, horizonMs));
+  const trusted = state.slow.filter(({ odds }) => odds > ODDS_LEFT_OUT);
+  const mix = (own: readonly Chance[], errorsOf: (expert: Slow) => Errors): readonly Chance[] =>
+    trusted.length === 0
+      ? own
+      : mixed([
+          { odds: 1, chances: own },
+          ...trusted.map((expert) => ({
+            odds: Math.exp(expert.odds),
+            chances: chancesOf(errorsOf(expert), expert.level, true),
+          })),
+        ]);
   return {
     expected,
     get atEnd() {
-      return chancesOf(state.atEnd, expected);
+      return mix(chancesOf(state.atEnd, expected), ({ atEnd }) => atEnd);
     },
     get highest() {
-      return chancesOf(state.highest, Math.max(expected, state.level));
+      return mix(chancesOf(state.highest, Math.max(expected, state.level)), ({ highest }) => highest);
     },
   };
 };
+
+export type { Chance };

@@ -61,7 +61,7 @@ const SINGLE_GROWTH = 1.1;
 const SINGLE_BUSY_MAX = 1.1;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
 const CREEP_PER_STEP = 1.001;
-const CREEP_MAX = 1.04;
+const CREEP_MAX = 1.02;
 /** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
 const CPU_BOUND_SHARE = 0.5;
 
@@ -95,10 +95,14 @@ const usable = (
   window.rate * window.seconds >= requestsMin &&
   observation.nowMs - observation.readyStableSinceMs >= (window.seconds + 1) * 1_000;
 
+/** Rejections are counted over ten seconds: beside them a single second does not say what instances completed. */
+const REJECTED_SHARE_MAX = 0.001;
+
 /** The shortest window with enough requests over which the set of ready instances did not change. */
 const chooseWindow = (observation: ComponentObservation): RequestWindow | null => {
-  const { last1, last10 } = observation.requests ?? {};
-  if (usable(observation, last1, REQUESTS_MIN_SHORT)) return last1;
+  const { last1, last10, rejectedRate = 0 } = observation.requests ?? {};
+  const rejecting = rejectedRate > REJECTED_SHARE_MAX * (last10?.rate ?? 0);
+  if (!rejecting && usable(observation, last1, REQUESTS_MIN_SHORT)) return last1;
   return usable(observation, last10, REQUESTS_MIN_LONG) ? last10 : null;
 };
 
@@ -134,9 +138,13 @@ const congestion = (model: InstanceModel, seen: InstanceWindow): number => {
   return Math.max(seen.ownMs / 1_000, impliedByLittle) / (model.serviceMs / 1_000);
 };
 
+/** Above this load some of the time is waiting, however little: taken for service it would raise what counts as calm. */
+const UNBLURRED_LOAD_MAX = 0.7;
+
 const learnService = (model: InstanceModel, seen: InstanceWindow, calm: boolean): InstanceModel => {
   if (!calm && seen.ownMs >= model.serviceMs) return model;
-  const gain = seen.ownMs < model.serviceMs ? 0.2 : 0.05;
+  const blurred = model.serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
+  const gain = seen.ownMs < model.serviceMs ? 0.2 : blurred ? 0.001 : 0.05;
   const towards = (from: number, to: number): number => (from === 0 ? to : from + gain * (to - from));
   return {
     ...model,
@@ -154,10 +162,10 @@ const learnCalm = (model: InstanceModel, seen: InstanceWindow): InstanceModel =>
   return {
     ...model,
     saturatedRuns: 0,
-    provenBusy: Math.max(model.provenBusy, Math.min(seen.busy, (seen.sureRate * seen.ownMs) / 1_000)),
+    provenBusy: Math.max(model.provenBusy, Math.min(seen.busy, (seen.sureRate * model.serviceMs) / 1_000)),
     provenRate: Math.max(model.provenRate, seen.sureRate),
-    capacity: model.capacity === 0 ? 0 : Math.max(crept, model.capacity, seen.sureRate / 0.9),
-    measuredCapacity: model.capacity === 0 ? 0 : Math.max(model.measuredCapacity, seen.sureRate / 0.9),
+    capacity: model.capacity === 0 ? 0 : Math.max(crept, model.capacity, seen.sureRate),
+    measuredCapacity: model.capacity === 0 ? 0 : Math.max(model.measuredCapacity, seen.sureRate),
   };
 };
 
@@ -219,8 +227,9 @@ export const observeInstances = (
   if (dependenciesDominate(model, seen)) return { ...model, saturatedRuns: 0 };
   const bornLate = late && !model.serviceKnown;
   const ratio = bornLate ? SATURATED_RATIO : congestion(model, seen);
-  if (seen.busy < IDLE_BUSY_MAX || ratio < CALM_RATIO)
-    return learnCalm(learnService(model, seen, true), seen);
+  // By Little's law, too: a burst that has just been worked off leaves nothing inside and slow answers in the window.
+  const idle = Math.max(seen.busy, (seen.rate * seen.ownMs) / 1_000) < IDLE_BUSY_MAX;
+  if (idle || ratio < CALM_RATIO) return learnCalm(learnService(model, seen, true), seen);
   const quicker = learnService(model, seen, false);
   // Slow without anything waiting is a slow moment of the instances, not a want of them.
   return ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN
@@ -267,7 +276,8 @@ export const concurrencyOf = (model: InstanceModel): number => {
 export const capacityOf = (model: InstanceModel, cpus: number): number => {
   if (model.capacity > 0) return model.capacity;
   if (model.serviceMs === 0) return 0;
-  const growth = model.provenBusy > SINGLE_BUSY_MAX ? UNPROVEN_GROWTH : SINGLE_GROWTH;
+  const single = 1 - Math.min(1, Math.max(0, model.provenBusy - SINGLE_BUSY_MAX));
+  const growth = UNPROVEN_GROWTH - single * (UNPROVEN_GROWTH - SINGLE_GROWTH);
   const assumed = Math.max(1, growth * model.provenBusy) / (model.serviceMs / 1_000);
   const cpuBound = cpus > 0 && model.cpuS >= (CPU_BOUND_SHARE * model.serviceMs) / 1_000;
   const byCpu = cpuBound ? cpus / model.cpuS : Infinity;

@@ -21,15 +21,15 @@ export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: 0, lastMs:
 const WINDOW_MS = 10_000;
 const FADE_MS = 12 * 3_600_000;
 /** The budget that is aimed at; the rest is for what the account does not see. */
-const AIM = 0.8;
+const AIM = 0.6;
 /** Until this much was seen the account says little. */
-const PRIOR_S = 1_800;
+const PRIOR_S = 900;
 const GAIN = 1.5;
 /** Of the bias, per hour and unit of logarithmic deviation. */
 const BIAS_PER_HOUR = 2.5;
 const BIAS_MAX = 1.5;
-const PRICE_MIN = 0.2;
-const PRICE_MAX = 8;
+const FACTOR_MIN = 0.1;
+const FACTOR_MAX = 10;
 
 /** Share of requests slower than `boundMs`, from three percentiles: logarithmic between them, exponential beyond. */
 export const lateShareOf = (window: RequestWindow, boundMs: number): number => {
@@ -82,11 +82,8 @@ export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget 
   return { ...next, bias: Math.max(-BIAS_MAX, Math.min(BIAS_MAX, bias)) };
 };
 
-/**
- * Late requests an instance must save, as a multiple of what it may let be late while it is fully used: 1 before
- * anything is known.
- */
-export const priceOf = (budget: LateBudget, allowed: number, rate: number): number => {
+/** Factor on the price: 1 before anything is known, less where more was late than is aimed at. */
+export const correctionOf = (budget: LateBudget, allowed: number, rate: number): number => {
   const spent = spentOf(budget, allowed, rate);
-  return Math.max(PRICE_MIN, Math.min(PRICE_MAX, Math.exp(budget.bias) * spent ** -GAIN));
+  return Math.max(FACTOR_MIN, Math.min(FACTOR_MAX, Math.exp(budget.bias) * spent ** -GAIN));
 };

@@ -1,19 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { EMPTY_DEMAND, observeDemand } from './demand.js';
 import { EMPTY_OUTLOOK, observeOutlook, outlookOf } from './demand-outlook.js';
-import { EMPTY_BUDGET, lateShareOf, observeLate, priceOf, type LateBudget } from './late-budget.js';
+import { EMPTY_BUDGET, lateShareOf, observeLate, correctionOf, type LateBudget } from './late-budget.js';
 import { aWindow } from './observation.testing.js';
-import { countFor, waitChance, worthCount } from './worth-plan.js';
+import { seededRandom } from './pool-simulation.testing.js';
+import { EMPTY_PRICE, fairPriceOf, observePrice, priceAt } from './fair-price.js';
+import { countFor, lateRate, waitChance, worthCount, worthWhole } from './worth-plan.js';
 import { waitProbability } from './queueing.js';
 
 const HORIZON_MS = 5_000;
 
-const look = (rates: readonly number[]) => {
+const look = (rates: readonly number[], horizonMs = HORIZON_MS) => {
   let demand = EMPTY_DEMAND;
   let outlook = EMPTY_OUTLOOK;
   rates.forEach((completed, second) => {
     demand = observeDemand(demand, { nowMs: 1_000_000 + second * 1_000, completed, inside: 0 });
-    outlook = observeOutlook(outlook, demand, HORIZON_MS);
+    outlook = observeOutlook(outlook, demand, horizonMs);
   });
   return outlook;
 };
@@ -43,6 +45,21 @@ describe('outlook on demand', () => {
     expect(outlookOf(ramp, 60_000).expected).toBeGreaterThan(1.1 * ramp.level);
   });
 
+  it('goes by what is usual where loads leap about, by the load of now where they do not', () => {
+    const random = seededRandom(7);
+    const draws = Array.from({ length: 400 }, () => 20 + 200 * random());
+    const leaping = look(
+      Array.from({ length: 6_000 }, (_, second) => draws[Math.floor(second / 15)] ?? 0),
+      60_000,
+    );
+    const steadily = look(
+      Array.from({ length: 6_000 }, (_, second) => 100 + 0.2 * second),
+      60_000,
+    );
+    expect(Math.max(...leaping.slow.map(({ odds }) => odds))).toBeGreaterThan(0);
+    expect(Math.max(...steadily.slow.map(({ odds }) => odds))).toBeLessThan(0);
+  });
+
   it('keeps its state bounded', () => {
     const state = look(Array.from({ length: 2_000 }, (_, second) => 1 + ((second * 37) % 900)));
     expect(JSON.stringify(state).length).toBeLessThan(30_000);
@@ -70,10 +87,10 @@ describe('budget of late requests', () => {
   });
 
   it('buys more while too much is late, less while there is budget left, both within bounds', () => {
-    expect(priceOf(after(400, 400), 0.01, 20)).toBeLessThan(0.8);
-    expect(priceOf(after(100, 400), 0.01, 20)).toBeGreaterThan(1.5);
-    expect(priceOf(after(5_000, 9_000), 0.01, 20)).toBeGreaterThanOrEqual(0.2);
-    expect(priceOf(after(95, 9_000), 0.01, 20)).toBeLessThanOrEqual(8);
+    expect(correctionOf(after(400, 400), 0.01, 20)).toBeLessThan(0.8);
+    expect(correctionOf(after(100, 400), 0.01, 20)).toBeGreaterThan(1.5);
+    expect(correctionOf(after(5_000, 9_000), 0.01, 20)).toBeGreaterThanOrEqual(0.1);
+    expect(correctionOf(after(95, 9_000), 0.01, 20)).toBeLessThanOrEqual(10);
   });
 });
 
@@ -104,5 +121,44 @@ describe('count that is worth it', () => {
     ];
     expect(worthCount(leap(0.1), worth)).toBeGreaterThan(50);
     expect(worthCount(leap(0.001), worth)).toBeLessThan(12);
+  });
+
+  it('finds the whole number with the least sum of instances and priced late requests', () => {
+    const chances = [
+      { rate: 100, weight: 0.9 },
+      { rate: 180, weight: 0.1 },
+    ];
+    const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
+    const best = worthWhole(chances, worthCount(chances, worth), worth);
+    for (let count = 1; count < 30; count += 1) expect(total(best)).toBeLessThanOrEqual(total(count));
+  });
+});
+
+describe('fair price', () => {
+  const worth = { capacity: 20, concurrency: 1, slackS: 0.1, variability: 0.7 };
+  const loads = Array.from({ length: 31 }, (_, i) => ({
+    rate: 340 + 4 * i,
+    weight: Math.exp(-(((i - 15) / 6) ** 2)),
+  }));
+  const sum = loads.reduce((all, { weight }) => all + weight, 0);
+  const chances = loads.map(({ rate, weight }) => ({ rate, weight: weight / sum }));
+
+  it('lets a plan at this price spend the allowed share', () => {
+    for (const allowed of [0.01, 0.05]) {
+      const price = priceAt(chances, worth, allowed);
+      const count = worthWhole(chances, 20, { ...worth, price });
+      expect(lateRate(chances, count + 1, worth)).toBeLessThan(1.2 * allowed * 400);
+      expect(lateRate(chances, count - 1, worth)).toBeGreaterThan(0.5 * allowed * 400);
+    }
+  });
+
+  it('is an average that one look cannot move far, within what an instance can complete', () => {
+    let price = EMPTY_PRICE;
+    for (let i = 1; i <= 100; i += 1) price = observePrice(price, i * 10_000, chances, worth, 0.01);
+    const before = fairPriceOf(price, 1, 20);
+    const after = observePrice(price, 1_010_000, [{ rate: 1, weight: 1 }], worth, 0.01);
+    expect(fairPriceOf(after, 1, 20)).toBeGreaterThan(0.8 * before);
+    expect(fairPriceOf(after, 1e9, 20)).toBeLessThan(20);
+    expect(fairPriceOf(after, 1e-9, 20)).toBeGreaterThan(0);
   });
 });

@@ -83,3 +83,40 @@ export const worthCount = (chances: readonly Chance[], worth: Worth): number => 
   for (let i = 0; i < chances.length; i += 1) if (i !== guess) consider(i);
   return best;
 };
+
+/** Late requests per second that are expected with `count` instances (a real number) over the loads that may come. */
+export const lateRate = (chances: readonly Chance[], count: number, worth: Omit<Worth, 'price'>): number => {
+  const { capacity, concurrency, slackS, variability } = worth;
+  const all = Math.max(0, count) * capacity;
+  let late = 0;
+  for (let i = chances.length - 1; i >= 0; i -= 1) {
+    const { rate = 0, weight = 0 } = chances[i] ?? {};
+    const spare = all - rate;
+    if (spare <= 0) late += weight * rate;
+    else {
+      const waits = Math.exp((-spare * slackS) / variability);
+      // Lower loads are late still more seldom.
+      if (waits < NEVER) break;
+      late += weight * rate * waits * waitChance(count * concurrency, rate / all);
+    }
+  }
+  return late;
+};
+
+const NEVER = 1e-9;
+
+/** The whole number with the least sum of instances and priced late requests, searched downhill from `from`. */
+export const worthWhole = (chances: readonly Chance[], from: number, worth: Worth): number => {
+  const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
+  let best = Math.max(0, Math.ceil(from));
+  let least = total(best);
+  for (const step of [-1, 1]) {
+    for (let count = best + step; count >= 0; count += step) {
+      const tried = total(count);
+      if (tried >= least) break;
+      best = count;
+      least = tried;
+    }
+  }
+  return best;
+};

@@ -15,6 +15,7 @@ import {
   EMPTY_OUTLOOK,
   observeOutlook,
   outlookOf,
+  type Chance,
   type Outlook,
   type OutlookState,
 } from '../decide/demand-outlook.js';
@@ -40,9 +41,10 @@ import {
   type Recommendation,
   type ScalingPolicyPlugin,
 } from '../decide/policy.js';
-import { EMPTY_BUDGET, observeLate, priceOf, spentOf, type LateBudget } from '../decide/late-budget.js';
+import { EMPTY_PRICE, fairPriceOf, isPriceDue, observePrice, type FairPrice } from '../decide/fair-price.js';
+import { correctionOf, EMPTY_BUDGET, observeLate, spentOf, type LateBudget } from '../decide/late-budget.js';
 import { planCount, predictMs, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
-import { worthCount, type Worth } from '../decide/worth-plan.js';
+import { worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
 import { describe, round, strictest } from './slo-text.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
@@ -51,6 +53,7 @@ export type SloState = {
   readonly demand: DemandState;
   readonly outlook: OutlookState;
   readonly budget: LateBudget;
+  readonly price: FairPrice;
   readonly model: InstanceModel;
   readonly hold: HoldState;
   /** Instances wanted for a backlog, and until when: starts that were ordered for it are not taken back. */
@@ -182,6 +185,7 @@ interface Planned {
   readonly keep: number | null;
   readonly extra: SloState['extra'];
   readonly price: number | null;
+  readonly fair: FairPrice;
 }
 
 /** What the components' late requests are worth; null: nothing has to be in time, or no count would bring it there. */
@@ -191,15 +195,22 @@ const worthOf = (input: PlanInput, state: SloState): Worth | null => {
   const slack = slackMs(input, bound);
   if (slack <= 0) return null;
   const capacity = capacityOf(input.model, input.cpus);
-  const allowed = allowedOf(bound.percentile);
   return {
     capacity,
     concurrency: concurrencyOf(input.model),
     slackS: slack / 1_000,
     variability: input.variability,
-    price: allowed * capacity * priceOf(state.budget, allowed, state.outlook.level),
+    price: 0,
   };
 };
+
+const priced = (worth: Worth, state: SloState, allowed: number): Worth => ({
+  ...worth,
+  price: fairPriceOf(state.price, correctionOf(state.budget, allowed, state.outlook.level), worth.capacity),
+});
+
+const bestCount = (chances: readonly Chance[], worth: Worth): number =>
+  worthWhole(chances, worthCount(chances, worth), worth);
 
 const SLOW_EXTRA_SHARE = 0.1;
 /** Backlogs that arrive in less than this are chance. */
@@ -225,7 +236,7 @@ const planByWorth = (
   observation: ComponentObservation,
   outlook: Outlook,
   before: SloState['extra'],
-): Planned => {
+): Omit<Planned, 'fair'> => {
   const { nowMs } = observation;
   const wanted = Math.ceil(extraFor(input, worth, observation));
   const stands = before.untilMs > nowMs ? before.count : 0;
@@ -234,12 +245,10 @@ const planByWorth = (
       ? { count: wanted, untilMs: nowMs + startMsOf(observation) + DRAIN_S * 1_000 }
       : { count: stands, untilMs: before.untilMs };
   const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
-  const load = Math.max(1, least, Math.ceil(worthCount(outlook.atEnd, worth)));
+  const load = Math.max(1, least, bestCount(outlook.atEnd, worth));
   const up = load + extra.count;
   const keep =
-    up < observation.count
-      ? Math.max(load, Math.ceil(worthCount(outlook.highest, worth))) + extra.count
-      : null;
+    up < observation.count ? Math.max(load, bestCount(outlook.highest, worth)) + extra.count : null;
   const count = keep === null ? up : Math.min(observation.count, keep);
   return {
     plan: { count, because: extra.count > 0 ? 'backlog' : load === least ? 'throughput' : 'latency' },
@@ -254,17 +263,27 @@ const planFor = (observation: ComponentObservation, state: SloState, forecast: F
   const outlook = outlookOf(state.outlook, horizonOf(observation));
   const base = planInput(observation, state.demand, state.model, forecast);
   const input = { ...base, rate: Math.max(outlook.expected, 0) };
-  const none = { input: base, extra: { count: 0, untilMs: 0 }, price: null };
+  const none = { input: base, extra: { count: 0, untilMs: 0 }, price: null, fair: state.price };
   // Nothing was ever asked of it: one is as good as any, the bounds say how many are kept.
   if (state.model.serviceMs === 0) return { ...none, plan: { count: 1, because: 'utilisation' }, keep: 1 };
   const worth = worthOf(input, state);
-  if (worth !== null) return planByWorth(input, worth, observation, outlook, state.extra);
+  const bound = strictest(input.objective);
+  if (worth !== null && bound !== null) {
+    const allowed = allowedOf(bound.percentile);
+    const price = isPriceDue(state.price, observation.nowMs)
+      ? observePrice(state.price, observation.nowMs, outlook.atEnd, worth, allowed)
+      : state.price;
+    const known = priced(worth, { ...state, price }, allowed);
+    return { ...planByWorth(input, known, observation, outlook, state.extra), fair: price };
+  }
   const plan = planWithHysteresis(base, observation);
   return { ...none, plan, keep: plan.count };
 };
 
 /** How long fewer must have been enough, where the user names no time: the price has the rest in it already. */
 const HOLD_MIN_MS = 5_000;
+/** Ten seconds of latencies, and what passes until they are seen. */
+const STEP_UNSEEN_MS = 12_000;
 const HOLD_MAX_MS = 30_000;
 
 const holdOf = (
@@ -293,12 +312,13 @@ const step = (
   }
   const planned = planFor(observation, learned, forecast);
   const holdMs = holdOf(planned, observation, options.holdMs, settings.holdMs);
+  const unseen = learned.model.capacity === 0;
   const held = holdRecommendation(learned.hold, observation.nowMs, planned.plan.count, holdMs);
   const decided = heldCount(held, observation, planned.plan.count, {
     windowMs: holdMs,
-    stepMs: planned.price === null ? holdMs / 4 : 0,
+    stepMs: planned.price === null ? holdMs / 4 : unseen ? STEP_UNSEEN_MS : 0,
     // Instances whose limit was never seen are taken away one by one, with a look at the latency in between.
-    stepMax: planned.price !== null || learned.model.capacity > 0 ? Infinity : 1,
+    stepMax: unseen ? 1 : Infinity,
   });
   // Without a price the margin is still that of the forecast's errors.
   const demand =
@@ -306,7 +326,7 @@ const step = (
       ? rememberForecast(learned.demand, forecast, horizonOf(observation))
       : learned.demand;
   return {
-    state: { ...learned, demand, extra: planned.extra, hold: held },
+    state: { ...learned, demand, extra: planned.extra, price: planned.fair, hold: held },
     recommendation: recommend(observation, planned, learned, forecast, decided),
   };
 };
@@ -354,6 +374,7 @@ export const slo = {
     demand: EMPTY_DEMAND,
     outlook: EMPTY_OUTLOOK,
     budget: EMPTY_BUDGET,
+    price: EMPTY_PRICE,
     model: EMPTY_MODEL,
     hold: EMPTY_HOLD,
     extra: { count: 0, untilMs: 0 },

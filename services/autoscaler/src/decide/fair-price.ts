@@ -1,0 +1,64 @@
+/**
+ * What an instance must save to be worth its cost, without anyone naming a price: the price at which a plan for the loads
+ * that may come would let just the allowed share of them be late, averaged over the past. A plan by share alone spends as
+ * much of the budget in every moment; one price for all moments spends it where headroom is dearest.
+ */
+import type { Chance } from './demand-outlook.js';
+import { lateRate, type Worth } from './worth-plan.js';
+
+export type FairPrice = {
+  /** Natural logarithm of late requests per second an instance must save; averaged. */
+  readonly log: number;
+  /** Looks that it is the average of, at most LOOKS_MAX. */
+  readonly looks: number;
+  readonly lastMs: number;
+};
+
+export const EMPTY_PRICE: FairPrice = { log: 0, looks: 0, lastMs: 0 };
+
+const LOOK_MS = 10_000;
+/** Half an hour: long beside a burst, short beside a day. */
+const LOOKS_MAX = 180;
+/** An instance that saves less than this share of what it could complete is never bought, one that saves more always. */
+const SHARE_MIN = 0.002;
+const SHARE_MAX = 0.4;
+
+/** Late requests per second that the last instance saves where a share `allowed` of the possible loads is late. */
+export const priceAt = (chances: readonly Chance[], worth: Omit<Worth, 'price'>, allowed: number): number => {
+  let all = 0;
+  for (const { rate, weight } of chances) all += rate * weight;
+  const highest = chances.at(-1)?.rate ?? 0;
+  const bearable = allowed * all;
+  let low = 0;
+  let high = 2 + (2 * highest) / worth.capacity;
+  for (let i = 0; i < 12; i += 1) {
+    const middle = (low + high) / 2;
+    if (lateRate(chances, middle, worth) > bearable) low = middle;
+    else high = middle;
+  }
+  return lateRate(chances, high - 0.5, worth) - lateRate(chances, high + 0.5, worth);
+};
+
+const within = (price: number, capacity: number): number =>
+  Math.max(SHARE_MIN * capacity, Math.min(SHARE_MAX * capacity, price));
+
+/** True when `observePrice` would look. */
+export const isPriceDue = (state: FairPrice, nowMs: number): boolean =>
+  state.looks === 0 || nowMs - state.lastMs >= LOOK_MS || nowMs < state.lastMs;
+
+export const observePrice = (
+  state: FairPrice,
+  nowMs: number,
+  chances: readonly Chance[],
+  worth: Omit<Worth, 'price'>,
+  allowed: number,
+): FairPrice => {
+  if (!isPriceDue(state, nowMs)) return state;
+  const seen = Math.log(within(priceAt(chances, worth, allowed), worth.capacity));
+  const looks = Math.min(LOOKS_MAX, state.looks + 1);
+  return { log: state.log + (seen - state.log) / looks, looks, lastMs: nowMs };
+};
+
+/** `correction`: what the budget that was really used says. */
+export const fairPriceOf = (state: FairPrice, correction: number, capacity: number): number =>
+  within(Math.exp(state.log) * correction, capacity);

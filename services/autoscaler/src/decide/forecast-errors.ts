@@ -1,0 +1,133 @@
+/**
+ * The errors that forecasts of one kind have made, as a distribution: what may come when such a forecast is made again.
+ * Kept apart by the size of the load, because small loads are noisier; what is known of one size says something of the
+ * others until it has been seen itself, and before anything was seen leaps are thought possible. Pure.
+ */
+
+/** Weights of the errors ln(actual / forecast), on bins that are fine around zero and coarse far away, by octave of load. */
+export type Errors = { readonly [octave: string]: readonly number[] };
+
+export interface Chance {
+  readonly rate: number;
+  readonly weight: number;
+}
+
+const BINS = 64;
+const BIN_OF_ZERO = 26;
+const BIN_WIDTH = 0.17;
+const FINEST = 0.03;
+/** Errors remembered per octave of load. */
+const MEMORY = 900;
+/** What errors at other loads say about this one, while little was seen of it. */
+const NEIGHBOUR = 0.3;
+const STRANGER = 0.1;
+/** Before anything was seen: weights by ln(actual / forecast). */
+const PRIOR: readonly (readonly [number, number])[] = [
+  [-0.1, 1],
+  [0, 2],
+  [0.08, 1.2],
+  [0.2, 0.5],
+  [0.5, 0.1],
+  [1.1, 0.03],
+];
+/** Errors that weigh as much as what is thought before: they overlap, so that these are about three horizons. */
+const OWN_ENOUGH = 60;
+/** Below the weight of anything an instance could be worth its least price for: old errors fade towards it and stay away. */
+const NEGLIGIBLE = 1e-6;
+/** Below this the logarithm of a ratio says nothing. */
+export const RATE_MIN = 1;
+
+const binOf = (ratio: number): number =>
+  Math.max(0, Math.min(BINS - 1, BIN_OF_ZERO + Math.round(Math.asinh(ratio / FINEST) / BIN_WIDTH)));
+
+const FACTORS: readonly number[] = Array.from({ length: BINS }, (_, bin) =>
+  Math.exp(FINEST * Math.sinh((bin - BIN_OF_ZERO) * BIN_WIDTH)),
+);
+
+/** In units of the logarithm of the ratio. */
+const WIDTHS: readonly number[] = Array.from(
+  { length: BINS },
+  (_, bin) => FINEST * BIN_WIDTH * Math.cosh((bin - BIN_OF_ZERO) * BIN_WIDTH),
+);
+
+const PRIOR_WEIGHTS: readonly number[] = ((): readonly number[] => {
+  const weights = Array.from({ length: BINS }, () => 0);
+  for (const [ratio, weight] of PRIOR) weights[binOf(ratio)] = weight;
+  return weights;
+})();
+
+/** `alike`: loads of all sizes are taken together. */
+const octaveOf = (rate: number, alike: boolean): number =>
+  alike ? 0 : Math.round(Math.log2(Math.max(rate, RATE_MIN)));
+
+const binFor = (forecast: number, actual: number): number =>
+  binOf(Math.log(Math.max(actual, RATE_MIN) / Math.max(forecast, RATE_MIN)));
+
+export const withError = (errors: Errors, forecast: number, actual: number, alike = false): Errors => {
+  const octave = String(octaveOf(forecast, alike));
+  const weights = errors[octave]?.slice() ?? Array.from({ length: BINS }, () => 0);
+  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) * (1 - 1 / MEMORY);
+  const bin = binFor(forecast, actual);
+  weights[bin] = (weights[bin] ?? 0) + 1;
+  return { ...errors, [octave]: weights };
+};
+
+const sumOf = (weights: readonly number[]): number => {
+  let sum = 0;
+  for (let bin = 0; bin < weights.length; bin += 1) sum += weights[bin] ?? 0;
+  return sum;
+};
+
+/** Loops instead of chains of array methods, here and below: this runs each second for every component. */
+const weightsOf = (errors: Errors, forecast: number, alike: boolean): number[] => {
+  const octave = octaveOf(forecast, alike);
+  // What is not known of this load itself counts the less the more is.
+  const doubt = OWN_ENOUGH / (OWN_ENOUGH + sumOf(errors[String(octave)] ?? []));
+  const weights = PRIOR_WEIGHTS.slice();
+  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (weights[bin] ?? 0);
+  for (const key of Object.keys(errors)) {
+    const seen = errors[key] ?? [];
+    const apart = Math.abs(Number(key) - octave);
+    const trust = apart === 0 ? 1 : doubt * (apart === 1 ? NEIGHBOUR : STRANGER);
+    for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) + trust * (seen[bin] ?? 0);
+  }
+  const total = sumOf(weights);
+  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) / total;
+  return weights;
+};
+
+export const chancesOf = (errors: Errors, forecast: number, alike = false): readonly Chance[] => {
+  const weights = weightsOf(errors, forecast, alike);
+  const rate = Math.max(forecast, RATE_MIN);
+  const chances: Chance[] = [];
+  for (let bin = 0; bin < BINS; bin += 1) {
+    const weight = weights[bin] ?? 0;
+    if (weight >= NEGLIGIBLE) chances.push({ rate: rate * (FACTORS[bin] ?? 1), weight });
+  }
+  return chances;
+};
+
+/** Of the load that came, by what was thought possible; smeared over neighbouring bins, above zero everywhere. */
+export const densityOf = (errors: Errors, forecast: number, actual: number, alike = false): number => {
+  const weights = weightsOf(errors, forecast, alike);
+  const bin = binFor(forecast, actual);
+  let mass = 0;
+  let width = 0;
+  for (let near = Math.max(0, bin - 1); near <= Math.min(BINS - 1, bin + 1); near += 1) {
+    mass += weights[near] ?? 0;
+    width += WIDTHS[near] ?? 1;
+  }
+  return Math.max(1e-4, mass / width);
+};
+
+/** One distribution of several, each as likely as its odds are. */
+export const mixed = (
+  parts: readonly { readonly odds: number; readonly chances: readonly Chance[] }[],
+): readonly Chance[] => {
+  const all = parts.reduce((sum, { odds }) => sum + odds, 0);
+  return parts
+    .flatMap(({ odds, chances }) =>
+      chances.map(({ rate, weight }): Chance => ({ rate, weight: (weight * odds) / all })),
+    )
+    .sort((a, b) => a.rate - b.rate);
+};
