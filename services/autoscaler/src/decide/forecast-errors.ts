@@ -31,7 +31,7 @@ const PRIOR: readonly (readonly [number, number])[] = [
   [1.1, 0.03],
 ];
 /** Errors that weigh as much as what is thought before: they overlap, so that these are about three horizons. */
-const OWN_ENOUGH = 60;
+const OWN_ENOUGH = 200;
 /** Below the weight of anything an instance could be worth its least price for: old errors fade towards it and stay away. */
 const NEGLIGIBLE = 1e-6;
 /** Below this the logarithm of a ratio says nothing. */

@@ -84,6 +84,7 @@ export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget 
 
 /** Factor on the price: 1 before anything is known, less where more was late than is aimed at. */
 export const correctionOf = (budget: LateBudget, allowed: number, rate: number): number => {
-  const spent = spentOf(budget, allowed, rate);
+  // What was saved is not given away at once: bursts come late, and a calm hour says little of the next one.
+  const spent = Math.max(1, spentOf(budget, allowed, rate));
   return Math.max(FACTOR_MIN, Math.min(FACTOR_MAX, Math.exp(budget.bias) * spent ** -GAIN));
 };

@@ -189,7 +189,7 @@ interface Planned {
 }
 
 /** What the components' late requests are worth; null: nothing has to be in time, or no count would bring it there. */
-const worthOf = (input: PlanInput, state: SloState): Worth | null => {
+const worthOf = (input: PlanInput): Worth | null => {
   const bound = strictest(input.objective);
   if (bound === null) return null;
   const slack = slackMs(input, bound);
@@ -266,7 +266,7 @@ const planFor = (observation: ComponentObservation, state: SloState, forecast: F
   const none = { input: base, extra: { count: 0, untilMs: 0 }, price: null, fair: state.price };
   // Nothing was ever asked of it: one is as good as any, the bounds say how many are kept.
   if (state.model.serviceMs === 0) return { ...none, plan: { count: 1, because: 'utilisation' }, keep: 1 };
-  const worth = worthOf(input, state);
+  const worth = worthOf(input);
   const bound = strictest(input.objective);
   if (worth !== null && bound !== null) {
     const allowed = allowedOf(bound.percentile);
