@@ -43,6 +43,7 @@ interface StatusDocument {
 }
 
 export class ComposeLevel {
+  readonly image = IMAGE;
   readonly folder = mkdtempSync('/tmp/m-c');
   readonly state = join(this.folder, 'state');
   private readonly compose = (

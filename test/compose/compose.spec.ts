@@ -41,6 +41,7 @@ const suite = (): void => {
     await level.up();
     await level.ready();
     for (const name of FUNCTION_NAMES) await leaderOf(level, name);
+    await shop.build();
     await shop.apply();
     await shop.ready();
     await shop.scaledTo('web', 2);

@@ -32,9 +32,13 @@ export class ManagedShop {
 
   constructor(private readonly level: ComposeLevel) {}
 
-  /** Builds its image and puts it in force. */
+  /** Its image, on the level's engine. */
+  build(): Promise<void> {
+    return this.level.engine.build(FOLDER, IMAGE, { BASE_IMAGE: this.level.base });
+  }
+
+  /** Puts it in force; its image has to be there. */
   async apply(): Promise<void> {
-    await this.level.engine.build(FOLDER, IMAGE, { BASE_IMAGE: this.level.base });
     await this.level.must('apply', '-f', join(FOLDER, 'compose.yaml'));
   }
 

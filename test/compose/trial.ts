@@ -8,8 +8,9 @@ import { READY_BOUND_MS, type ComposeLevel, type Leadership } from './compose-le
 import { FAULTS, inject, type Fault } from './faults.js';
 import type { ManagedShop } from './managed-shop.js';
 
-export type Victim = FunctionName | 'etcd';
-export const VICTIMS: readonly Victim[] = [...FUNCTION_NAMES, 'etcd'];
+const ETCD_MEMBERS = ['etcd-1', 'etcd-2', 'etcd-3'] as const;
+export type Victim = FunctionName | (typeof ETCD_MEMBERS)[number];
+export const VICTIMS: readonly Victim[] = [...FUNCTION_NAMES, ...ETCD_MEMBERS];
 
 export interface Trial {
   readonly victim: Victim;
@@ -18,24 +19,25 @@ export interface Trial {
 
 export interface TrialResult {
   readonly container: string;
-  /** From the fault to another leader; of an etcd member to the first answer of every leader. */
+  /** From the fault to another leader; of an etcd member to a write after every function was led. */
   readonly takenOverMs: number;
   /** From the fault being taken back to everything whole. */
   readonly wholeMs: number;
 }
 
-/** One fault for each victim, drawn from the seed so that each kind comes. */
-export const drawn = (seed: number, victims: readonly Victim[] = VICTIMS): readonly Trial[] =>
-  victims.map((victim, index) => ({ victim, fault: faultAt(seed + index) }));
-
-const faultAt = (index: number): Fault => {
-  const fault = FAULTS[((index % FAULTS.length) + FAULTS.length) % FAULTS.length];
-  if (fault === undefined) throw new Error('there is no fault');
-  return fault;
+/** One fault for each service and one etcd member, drawn from the seed so that each kind comes. */
+export const drawn = (seed: number): readonly Trial[] => {
+  const member = ETCD_MEMBERS[Math.abs(seed) % ETCD_MEMBERS.length] ?? ETCD_MEMBERS[0];
+  return [...FUNCTION_NAMES, member].map((victim, index) => ({ victim, fault: faultAt(seed + index) }));
 };
+
+const faultAt = (index: number): Fault => FAULTS[Math.abs(index) % FAULTS.length] ?? FAULTS[0];
 
 export const leaderOf = (level: ComposeLevel, fn: FunctionName): Promise<Leadership> =>
   until(`${fn} has a leader`, () => level.leader(fn), READY_BOUND_MS, 200);
+
+const isMember = (victim: Victim): victim is (typeof ETCD_MEMBERS)[number] =>
+  ETCD_MEMBERS.some((member) => member === victim);
 
 /** Throws when nobody takes over, or when the level is not whole again. */
 export const tryFault = async (
@@ -43,14 +45,14 @@ export const tryFault = async (
   shop: ManagedShop,
   { victim, fault }: Trial,
 ): Promise<TrialResult> => {
-  const before = victim === 'etcd' ? undefined : await leaderOf(level, victim);
-  const container = before?.replica ?? 'etcd-2';
+  const before = isMember(victim) ? undefined : await leaderOf(level, victim);
+  const container = before?.replica ?? victim;
   const startedMs = performance.now();
   const heal = await inject(level, container, fault);
   let takenOverMs: number;
   try {
-    if (victim === 'etcd') await everyLeader(level);
-    else await succeeded(level, victim, before);
+    if (isMember(victim)) await goesOn(level);
+    else await succeeded(level, victim, before?.revision ?? 0);
     takenOverMs = performance.now() - startedMs;
   } finally {
     await heal();
@@ -60,24 +62,17 @@ export const tryFault = async (
   return { container, takenOverMs, wholeMs: performance.now() - healedMs };
 };
 
-const succeeded = async (
-  level: ComposeLevel,
-  fn: FunctionName,
-  before: Leadership | undefined,
-): Promise<void> => {
+const succeeded = async (level: ComposeLevel, fn: FunctionName, revision: number): Promise<void> => {
   await until(
-    `another leads ${fn} than ${before?.replica}`,
-    async () => {
-      const now = await level.leader(fn);
-      return (now !== undefined && now.revision > (before?.revision ?? 0)) || undefined;
-    },
+    `${fn} is led by a later election`,
+    async () => ((await level.leader(fn))?.revision ?? 0) > revision || undefined,
     READY_BOUND_MS,
     100,
   );
 };
 
 /** Everything is led, and a write goes through. */
-const everyLeader = async (level: ComposeLevel): Promise<void> => {
+const goesOn = async (level: ComposeLevel): Promise<void> => {
   for (const fn of FUNCTION_NAMES) await leaderOf(level, fn);
   await level.must('scale', 'shop', 'cheap=1', '--for', '30s');
 };
