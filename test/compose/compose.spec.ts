@@ -6,7 +6,7 @@
 import { FUNCTION_NAMES } from '@mitosis/contracts';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { describeWithEngine } from '../docker/engine.js';
-import { startLoad, type Load } from '../level/load.js';
+import type { Load } from '../level/load.js';
 import { until } from '../level/until.js';
 import { ComposeLevel } from './compose-level.js';
 import { ManagedShop } from './managed-shop.js';
@@ -47,14 +47,14 @@ const suite = (): void => {
     await shop.scaledTo('web', 2);
     await shop.boundTo('cheap');
     expect(await (await fetch(shop.url, { signal: AbortSignal.timeout(10_000) })).text()).toBe('cheap');
-    load = startLoad(shop.url, RATE);
+    load = shop.load(RATE);
     await until('the load runs', () => load!.counts.ok > RATE || undefined, BOUND_MS);
   }, 240_000);
 
   it('replaces an instance that is killed', () => shop.loseOne('web'));
 
   it('has more instances under more load, and fewer under less', async () => {
-    const more = startLoad(shop.url, MORE);
+    const more = shop.load(MORE);
     try {
       await shop.scaledTo('web', 4);
     } finally {

@@ -1,6 +1,7 @@
 /** The application that the level manages (shop/compose.yaml): put in force, and what the level and its engine say of it. */
 import { join } from 'node:path';
 import { REPOSITORY } from '../level/host.js';
+import { startLoad, type Load } from '../level/load.js';
 import { until } from '../level/until.js';
 import type { ComposeLevel } from './compose-level.js';
 
@@ -40,6 +41,14 @@ export class ManagedShop {
   /** Puts it in force; its image has to be there. */
   async apply(): Promise<void> {
     await this.level.must('apply', '-f', join(FOLDER, 'compose.yaml'));
+  }
+
+  /**
+   * So many requests a second through its published entry. Routers in containers bind their addresses themselves: with a
+   * Node that cannot share them (before 22.12) one follows the other within a second, and refuses until then.
+   */
+  load(perSecond: number): Load {
+    return startLoad(this.url, perSecond, { waitsBeforeRetry: true });
   }
 
   private async graph(): Promise<GraphOf> {

@@ -3,7 +3,7 @@
  * JSON line a cell, a table in the end, exit code 1 when a cell fails. Outside of the tests: it takes minutes.
  */
 import { parseArgs } from 'node:util';
-import { startLoad, type LoadCounts } from '../level/load.js';
+import type { LoadCounts } from '../level/load.js';
 import { until } from '../level/until.js';
 import { ComposeLevel } from './compose-level.js';
 import { FAULTS, type Fault } from './faults.js';
@@ -77,7 +77,7 @@ const shuffled = <T>(given: readonly T[], seed: number): readonly T[] => {
 };
 
 const runCell = async (level: ComposeLevel, shop: ManagedShop, trial: Trial): Promise<Cell> => {
-  const load = startLoad(shop.url, RATE);
+  const load = shop.load(RATE);
   try {
     await until('the load runs', () => load.counts.ok > RATE / 2 || undefined, BOUND_MS);
     const result = await tryFault(level, shop, trial);

@@ -29,7 +29,15 @@ const RETRY_WITHIN_MS = 2_000;
 const AGAIN = new http.Agent({ keepAlive: false });
 const REQUEST_TIMEOUT_MS = 10_000;
 
-export function startLoad(url: string, perSecond: number): Load {
+export interface LoadOptions {
+  /**
+   * Every retry waits, not only that of a refused connection: where another process takes an address over, a connection
+   * that broke is followed by a moment in which it refuses.
+   */
+  readonly waitsBeforeRetry?: boolean;
+}
+
+export function startLoad(url: string, perSecond: number, options: LoadOptions = {}): Load {
   const counts: LoadCounts = {
     sent: 0,
     ok: 0,
@@ -46,7 +54,7 @@ export function startLoad(url: string, perSecond: number): Load {
   let due = 0;
   const timer = setInterval(() => {
     for (; due < ((performance.now() - started) / 1_000) * perSecond; due += 1) {
-      const one = send(url, due % 2 === 0 ? kept : fresh, counts).finally(() => running.delete(one));
+      const one = send(url, due % 2 === 0 ? kept : fresh, counts, options).finally(() => running.delete(one));
       running.add(one);
     }
   }, 5);
@@ -63,7 +71,7 @@ export function startLoad(url: string, perSecond: number): Load {
   };
 }
 
-async function send(url: string, agent: http.Agent, counts: LoadCounts): Promise<void> {
+async function send(url: string, agent: http.Agent, counts: LoadCounts, options: LoadOptions): Promise<void> {
   counts.sent += 1;
   const start = performance.now();
   const first = await get(url, agent);
@@ -71,8 +79,10 @@ async function send(url: string, agent: http.Agent, counts: LoadCounts): Promise
   if (first.kind === 'reset') counts.resets += 1;
   let last = first;
   // A refused connection stays refused for a moment: the one retry comes at the end of what the client may wait.
-  if (first.kind === 'refused') await new Promise((resolve) => setTimeout(resolve, RETRY_WITHIN_MS - 200));
-  if (first.kind === 'refused' || first.kind === 'reset') last = await get(url, AGAIN);
+  const retried = first.kind === 'refused' || first.kind === 'reset';
+  if (first.kind === 'refused' || (retried && options.waitsBeforeRetry === true))
+    await new Promise((resolve) => setTimeout(resolve, RETRY_WITHIN_MS - 200));
+  if (retried) last = await get(url, AGAIN);
   counts.latenciesMs.push(performance.now() - start);
   if (last.kind === 'answered' && last.status < 500) {
     counts.ok += 1;

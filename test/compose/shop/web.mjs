@@ -5,7 +5,7 @@ import { serve } from './serve.mjs';
 
 const QUOTE = 'http://quote:8080/';
 const LONGEST_MS = 9_000;
-/** A refused connection stays refused for a moment. */
+/** An address that another router takes over refuses for a moment. */
 const AGAIN_AFTER_MS = 1_500;
 const kept = new http.Agent({ keepAlive: true, maxSockets: 32 });
 /** For the second try: what else is kept may have broken as well, unnoticed. */
@@ -31,7 +31,7 @@ const quote = async () => {
     return await ask(kept);
   } catch (error) {
     if (error.late) throw error;
-    if (error.code === 'ECONNREFUSED') await pause(AGAIN_AFTER_MS);
+    await pause(AGAIN_AFTER_MS);
     return ask(fresh);
   }
 };

@@ -55,8 +55,12 @@ export class HostSession {
     }
   }
 
-  /** Throws MitosisError `unavailable` with the remedy when no agent answers. */
+  /**
+   * Throws MitosisError `unavailable` with the remedy when no agent answers; a deployed level is known without one, since
+   * its services may run where there is none.
+   */
   async levels(): Promise<readonly agent.LevelInfo[]> {
+    if (this.deployed !== null && !(await this.agentAnswers())) return withDeployed([], this.deployed);
     if (!existsSync(join(this.home, 'agent.sock')))
       throw new MitosisError(
         'unavailable',
