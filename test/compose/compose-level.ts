@@ -8,17 +8,17 @@ import type { FunctionName } from '@mitosis/contracts';
 import { parse, stringify } from 'yaml';
 import { Engine } from '../docker/engine.js';
 import { REPOSITORY } from '../level/host.js';
+import { askGuarded } from '../level/ask-guarded.js';
 import { until } from '../level/until.js';
 import { takeMachine } from './machine-lock.js';
 import { mustRun, run, type Ran } from './run.js';
 
 const COMPOSE_FILE = join(REPOSITORY, 'deploy/compose/docker-compose.yml');
 const PROJECT = 'm-compose';
-const IMAGE = 'mitosis:test';
+export const IMAGE = 'mitosis:test';
 const NEXT_IMAGE = 'mitosis:next';
 const CLI = join(REPOSITORY, 'libs/cli/bin/mitosis.mjs');
 export const READY_BOUND_MS = 90_000;
-const ASK_MS = 2_000;
 /** Groups of the containers, one each: what tells their packets apart (faults.ts). No group of this machine. */
 const FIRST_GROUP = 61_700;
 
@@ -149,6 +149,11 @@ export class ComposeLevel {
     if (image !== NEXT_IMAGE) throw new Error(`${name} still runs ${image}`);
   }
 
+  /** TLS directory of this host's people, which the agent makes. */
+  get operator(): string {
+    return join(this.state, 'tls/shop/operator');
+  }
+
   /** Every service's own word that it is ready, or of the named ones. */
   async ready(...names: readonly string[]): Promise<void> {
     const asked = names.length === 0 ? this.services : names;
@@ -167,7 +172,7 @@ export class ComposeLevel {
   private async ask(name: string, path: string): Promise<Response | undefined> {
     const port = this.compose[name]?.environment?.['MITOSIS_HTTP_PORT'];
     if (port === undefined) return undefined;
-    return fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(ASK_MS) });
+    return askGuarded(this.operator, Number(port), path);
   }
 
   /** Which replica leads a function; undefined while none says so. */
@@ -210,6 +215,16 @@ export class ComposeLevel {
     const { code, stdout, stderr } = await this.mitosis(...args);
     if (code !== 0) throw new Error(`mitosis ${args.join(' ')}: ${stderr || stdout}`);
     return stdout;
+  }
+
+  environment(name: string): Readonly<Record<string, string>> {
+    return this.compose[name]?.environment ?? {};
+  }
+
+  /** All that a container has said. */
+  async containerLog(name: string): Promise<string> {
+    const { stdout, stderr } = await this.engine.docker('logs', this.container(name));
+    return stdout + stderr;
   }
 
   container(name: string): string {

@@ -9,7 +9,9 @@ import { describeWithEngine } from '../docker/engine.js';
 import type { Load } from '../level/load.js';
 import { until } from '../level/until.js';
 import { ComposeLevel } from './compose-level.js';
+import { expectJoin } from './join.js';
 import { ManagedShop } from './managed-shop.js';
+import { expectStrangersRefused } from './strangers.js';
 import { drawn, leaderOf, tryFault, whole } from './trial.js';
 
 const BOUND_MS = 90_000;
@@ -50,6 +52,12 @@ const suite = (): void => {
     load = shop.load(RATE);
     await until('the load runs', () => load!.counts.ok > RATE || undefined, BOUND_MS);
   }, 240_000);
+
+  it('refuses a client without a certificate, with an expired one, of another level, at each port with one line', () =>
+    expectStrangersRefused(level));
+
+  it('takes in the agent of another host by a token, and not by one that has expired', () =>
+    expectJoin(level));
 
   it('replaces an instance that is killed', () => shop.loseOne('web'));
 

@@ -15,6 +15,23 @@ export const HTTP_PORT = 7200;
 /** etcd answers requests above this size with an error long before its own 1.5 MiB default is a danger to memory. */
 const ETCD_QUOTA_BYTES = 256 * 1024 * 1024;
 
+/** Where a container finds its own certificate. */
+export const TLS = '/tls';
+/** What an etcd is told so that it serves and trusts its level's certificates alone, to clients and to its peers. */
+export const ETCD_TLS: readonly string[] = ['', 'peer-'].flatMap((part) => [
+  `--${part}client-cert-auth`,
+  `--${part}trusted-ca-file=${TLS}/level.pem`,
+  `--${part}cert-file=${TLS}/cert.pem`,
+  `--${part}key-file=${TLS}/key.pem`,
+]);
+/** `etcdctl` with the member's own certificate. */
+export const ETCDCTL: readonly string[] = [
+  'etcdctl',
+  `--cacert=${TLS}/level.pem`,
+  `--cert=${TLS}/cert.pem`,
+  `--key=${TLS}/key.pem`,
+];
+
 export const programOf = (name: string): string => `${PROGRAMS}/services/${name}/bundle/main.mjs`;
 
 /**

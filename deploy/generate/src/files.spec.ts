@@ -29,10 +29,18 @@ const MODELS: Readonly<Record<string, unknown>> = {
   ServiceAccount,
 };
 
+interface ComposeService {
+  readonly read_only: boolean;
+  readonly user: string;
+  readonly cap_drop: readonly string[];
+  readonly cap_add?: readonly string[];
+  readonly network_mode: string;
+  readonly command: readonly string[];
+  readonly volumes: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
 interface Compose {
-  readonly services: Readonly<
-    Record<string, { readonly read_only: boolean; readonly cap_drop: readonly string[] }>
-  >;
+  readonly services: Readonly<Record<string, ComposeService>>;
 }
 interface Scrapes {
   readonly scrape_configs: readonly { readonly job_name: string }[];
@@ -75,6 +83,30 @@ describe('files made from the one list of services', () => {
     for (const [name, service] of Object.entries(services)) {
       expect(service.read_only, name).toBe(true);
       expect(service.cap_drop, name).toEqual(['ALL']);
+      // What gives new volumes to their user ends, and reaches no network.
+      if (name === 'volumes') expect(service.network_mode).toBe('none');
+      else expect([service.user, service.cap_add], name).toEqual(['1000:1000', undefined]);
+    }
+  });
+
+  it('lets nothing of the compose file listen without TLS, and shows each container one key', () => {
+    const { services } = parse(committed('deploy/compose/docker-compose.yml')) as Compose;
+    for (const [name, service] of Object.entries(services)) {
+      const { environment = {}, command, volumes } = service;
+      expect(JSON.stringify([environment, command]), name).not.toContain('http://');
+      if (service.network_mode === 'none') continue;
+      const keys = volumes.filter((volume) => volume.startsWith('tls-'));
+      if (name === 'agent') expect([environment['MITOSIS_TLS'], keys]).toEqual(['on', []]);
+      else expect(keys, name).toEqual([`tls-${name}:/tls:ro`]);
+      const guarded = name.startsWith('etcd-')
+        ? command.filter((option) => /^--(?:peer-)?client-cert-auth$/u.test(option)).length === 2
+        : name === 'agent' || environment['MITOSIS_TLS_DIR'] === '/tls';
+      expect(guarded, name).toBe(true);
+      // The authority and the engine are the agent's.
+      expect(
+        volumes.some((volume) => volume.includes('/var/lib/mitosis') || volume.includes('docker.sock')),
+        name,
+      ).toBe(name === 'agent');
     }
   });
 

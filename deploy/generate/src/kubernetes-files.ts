@@ -6,7 +6,9 @@ import { FUNCTION_NAMES, type FunctionName } from '@mitosis/contracts';
 import { stringify } from 'yaml';
 import {
   ETCD_MEMBERS,
+  ETCD_TLS,
   ETCD_TUNING,
+  ETCDCTL,
   GENERATED,
   GRPC_PORT,
   HTTP_PORT,
@@ -14,6 +16,7 @@ import {
   PROGRAMS,
   REPLICAS,
   summaryOf,
+  TLS,
 } from './deployment.js';
 
 export type Manifest = Readonly<Record<string, unknown>> & {
@@ -22,7 +25,6 @@ export type Manifest = Readonly<Record<string, unknown>> & {
 };
 
 const NAMESPACE = 'mitosis';
-const TLS = '/tls';
 const labelsOf = (name: string): Readonly<Record<string, string>> => ({
   'app.kubernetes.io/name': name,
   'app.kubernetes.io/part-of': 'mitosis',
@@ -146,6 +148,12 @@ const deployment = (name: FunctionName): Manifest => ({
   },
 });
 
+const etcdProbe = (endpoint: 'health' | 'status', more: Readonly<Record<string, unknown>>): unknown => ({
+  exec: { command: [...ETCDCTL, '--endpoints=https://127.0.0.1:2379', 'endpoint', endpoint] },
+  timeoutSeconds: 5,
+  ...more,
+});
+
 const etcdSet = (): Manifest => ({
   apiVersion: 'apps/v1',
   kind: 'StatefulSet',
@@ -176,27 +184,17 @@ const etcdSet = (): Manifest => ({
               `--initial-advertise-peer-urls=https://$(POD).etcd.${NAMESPACE}.svc:2380`,
               `--initial-cluster=${ETCD_MEMBERS.map((one) => `etcd-${one - 1}=https://etcd-${one - 1}.etcd.${NAMESPACE}.svc:2380`).join(',')}`,
               '--initial-cluster-token=shop',
-              '--listen-metrics-urls=http://0.0.0.0:2381',
-              ...['', 'peer-'].flatMap((part) => [
-                `--${part}client-cert-auth`,
-                `--${part}trusted-ca-file=${TLS}/level.pem`,
-                `--${part}cert-file=${TLS}/cert.pem`,
-                `--${part}key-file=${TLS}/key.pem`,
-              ]),
+              ...ETCD_TLS,
               ...ETCD_TUNING,
             ],
             env: [{ name: 'POD', valueFrom: FIELD('metadata.name') }],
             ports: [
               { name: 'client', containerPort: 2379 },
               { name: 'peer', containerPort: 2380 },
-              { name: 'metrics', containerPort: 2381 },
             ],
-            livenessProbe: {
-              httpGet: { path: '/health', port: 'metrics' },
-              periodSeconds: 10,
-              failureThreshold: 6,
-            },
-            readinessProbe: { httpGet: { path: '/health', port: 'metrics' }, periodSeconds: 5 },
+            // Its own word, which it gives without a quorum too: a restart would not bring that back.
+            livenessProbe: etcdProbe('status', { periodSeconds: 30, failureThreshold: 4 }),
+            readinessProbe: etcdProbe('health', { periodSeconds: 10 }),
             resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
             securityContext: CONTAINER_SECURITY,
             volumeMounts: [

@@ -3,6 +3,7 @@ export * from './decide/admission.js';
 export * from './decide/loopback.js';
 export * from './decide/peer-name.js';
 export * from './decide/refusal.js';
+export * from './fetch-authority.js';
 export * from './join-token.js';
 export * from './seal.js';
 export * from './tls/assert-guarded.js';

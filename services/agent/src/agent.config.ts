@@ -1,6 +1,7 @@
 /** Environment → validated, defaulted, frozen. What the environment does not say is taken from what the host was told before. */
 import { parseEngineAddress } from '@mitosis/actuators';
 import { MitosisError } from '@mitosis/contracts';
+import { isNamePart } from '@mitosis/identity';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { PortRange } from './decide/ports.js';
@@ -17,6 +18,10 @@ export interface AgentConfig {
   /** Certificates for root levels born from now on: `on`, `off`; undefined: as recorded, else by the host's address. */
   readonly tls: string | undefined;
   readonly certificateTtlMs: number;
+  /** Root levels whose management somebody else's tool runs: this agent and its people get certificates of them. */
+  readonly roots: readonly string[];
+  /** A join token for a host whose agent is started by somebody else's tool; empty: none. */
+  readonly joinToken: string;
   /** The Docker engine of this host; undefined: as recorded, else the usual socket. */
   readonly docker: DockerSettings | undefined;
   /**
@@ -53,12 +58,28 @@ export const readAgentConfig = (env: Environment): AgentConfig =>
     ports: checkedRange(env['MITOSIS_PORTS'] || undefined),
     tls: checkedSwitch(env['MITOSIS_TLS'] || undefined),
     certificateTtlMs: readWhole(env, 'MITOSIS_CERTIFICATE_TTL_MS', 86_400_000),
+    roots: readRoots(env['MITOSIS_ROOTS'] ?? ''),
+    joinToken: env['MITOSIS_JOIN'] ?? '',
     docker: readDocker(env),
     sockets: checkedSockets(env['MITOSIS_SOCKETS'] || 'agent'),
     snapshotIntervalMs: readWhole(env, 'MITOSIS_SNAPSHOT_INTERVAL_MS', 300_000),
     upkeepIntervalMs: readWhole(env, 'MITOSIS_UPKEEP_INTERVAL_MS', 60_000),
     logLevel: env['MITOSIS_LOG'] || 'info',
   });
+
+/** Throws MitosisError `invalid_input`. */
+const readRoots = (text: string): readonly string[] => {
+  const roots = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const wrong = roots.find((name) => !isNamePart(name) || name.includes('.'));
+  if (wrong === undefined) return roots;
+  throw new MitosisError(
+    'invalid_input',
+    `MITOSIS_ROOTS names ${wrong}; it should be names of root levels (without dots), comma-separated`,
+  );
+};
 
 const readDocker = (env: Environment): DockerSettings | undefined => {
   const { DOCKER_HOST: host = '', DOCKER_CERT_PATH: path = '', DOCKER_TLS_VERIFY: verify = '' } = env;

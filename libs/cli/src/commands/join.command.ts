@@ -3,11 +3,8 @@
  * over a connection that only the holder of the token's authority can answer, and starts its agent with it.
  */
 import { hostname } from 'node:os';
-import https from 'node:https';
 import { join } from 'node:path';
-import { X509Certificate } from 'node:crypto';
-import { MitosisError } from '@mitosis/contracts';
-import { decodeJoinToken, peerNameOf, type JoinToken } from '@mitosis/identity';
+import { decodeJoinToken, fetchAuthority } from '@mitosis/identity';
 import type { AuthorityFiles } from '@mitosis/identity/authority';
 import type { Command } from 'commander';
 import { withContext, type Context, type ExitCode, type SharedOptions } from '../command.js';
@@ -61,11 +58,6 @@ const joinToken = async (
 
 const joinLevel = async (context: Context, args: readonly string[]): Promise<ExitCode> => {
   const token = decodeJoinToken(args[0] ?? '');
-  if (token.expiresAtMs <= Date.now())
-    throw new MitosisError(
-      'invalid_input',
-      'the join token has expired: print a new one with `mitosis join-token`',
-    );
   const files = await fetchAuthority(token, context.signal);
   await equipHost(context, token.root, files);
   await restartAgent(context);
@@ -77,79 +69,6 @@ const joinLevel = async (context: Context, args: readonly string[]): Promise<Exi
 };
 
 const hostAddress = ({ env }: Context): string => env['MITOSIS_HOST'] || '127.0.0.1';
-
-/** First whose authority answers, by its fingerprint; only then, to that authority, the secret. */
-export const fetchAuthority = async (token: JoinToken, signal: AbortSignal): Promise<AuthorityFiles> => {
-  const authority = await ask(token, signal, { path: '/ca', rejectUnauthorized: false });
-  let fingerprint = '';
-  try {
-    fingerprint = new X509Certificate(authority).fingerprint256.replaceAll(':', '').toLowerCase();
-  } catch {
-    // Told below.
-  }
-  if (fingerprint !== token.fingerprint)
-    throw new MitosisError(
-      'fenced',
-      `who answers at ${token.address} is not the authority the token names: nothing was told to it`,
-    );
-  const answer = await ask(
-    token,
-    signal,
-    {
-      path: '/join',
-      method: 'POST',
-      ca: authority,
-      checkServerIdentity: (_host, { subjectaltname }) => {
-        const name = peerNameOf(subjectaltname);
-        return name?.role === 'agent' && name.level === token.root ? undefined : new Error('it is no agent');
-      },
-    },
-    JSON.stringify({ id: token.id, secret: token.secret }),
-  );
-  return JSON.parse(answer) as AuthorityFiles;
-};
-
-const ANSWER_MAX = 4 * 1024 * 1024;
-
-const ask = (
-  { address }: JoinToken,
-  signal: AbortSignal,
-  options: https.RequestOptions,
-  body = '',
-): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const colon = address.lastIndexOf(':');
-    const failed = (why: string, cause?: unknown): void =>
-      reject(
-        new MitosisError('unavailable', `the host at ${address} let this one not join: ${why}`, { cause }),
-      );
-    const target = {
-      host: address.slice(0, colon).replace(/^\[|\]$/gu, ''),
-      port: Number(address.slice(colon + 1)),
-      agent: false,
-      timeout: CALL_MS,
-      servername: 'mitosis',
-      signal,
-    } as const;
-    const request = https.request({ ...target, ...options }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-        if (text.length > ANSWER_MAX) request.destroy(new Error('its answer is too long'));
-      });
-      response.on('end', () =>
-        response.statusCode === 200
-          ? resolve(text)
-          : failed(
-              'the token is not valid (used, expired or wrong): print a new one with `mitosis join-token`',
-            ),
-      );
-    });
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${CALL_MS} ms`)));
-    request.on('error', (error) => failed(error.message, error));
-    request.end(body);
-  });
 
 const LEAF_MS = 86_400_000;
 

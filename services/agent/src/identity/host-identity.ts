@@ -68,7 +68,8 @@ export class HostIdentity {
       rmSync(join(this.options.paths.home, 'tls', level), { recursive: true, force: true });
   }
 
-  private async ensureHostLeaves(root: string): Promise<void> {
+  /** Certificates of a root level that is not born here, for the agent and the people of this host. */
+  async ensureHostLeaves(root: string): Promise<void> {
     for (const held of this.hostLeaves(root)) await this.ensure(held);
     this.onGuarded(root);
   }
@@ -123,7 +124,12 @@ export class HostIdentity {
 
   /** For every certificate in use; a failed one is tried again at the next call. */
   async renew(instances: readonly Held[]): Promise<void> {
-    for (const held of [...this.roots().flatMap((root) => this.hostLeaves(root)), ...instances]) {
+    await this.renewLeaves([...this.roots().flatMap((root) => this.hostLeaves(root)), ...instances]);
+  }
+
+  /** A failed one is told, and tried again at the next call. */
+  async renewLeaves(leaves: readonly Held[]): Promise<void> {
+    for (const held of leaves) {
       try {
         await this.ensure(held);
       } catch (error) {

@@ -9,6 +9,7 @@ import { Agent } from '../agent.js';
 import type { AgentConfig } from '../agent.config.js';
 import type { Log } from '../adapters/log.js';
 import type { HostIdentity } from '../identity/host-identity.js';
+import { enterRoots } from '../identity/enter-roots.js';
 import { openGuardedPort, type GuardedPortOptions } from './guarded-port.js';
 import { StatsFeed } from './stats-feed.js';
 
@@ -68,6 +69,7 @@ export const runAgent = async ({
   // Ours by the lock: whoever bound it before is dead.
   rmSync(paths.socket, { force: true });
   const { identity } = agent.services;
+  await enterRoots({ ...config, home: paths.home }, identity, log);
   for (const address of addresses(paths.address, agent.listen)) {
     const { host, port } = hostAndPort(address);
     if (address.startsWith('unix:') || !identity.guards(host)) await bind(server, address);
