@@ -2,12 +2,11 @@
  * Speaks HTTP with one Docker engine. Every call has a bound; every stream ends with its signal. Knows nothing of what is
  * asked. Errors of the engine keep its words; an engine that does not answer is `unavailable`, with what to do about it.
  */
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import { Duplex } from 'node:stream';
 import { MitosisError, type ErrorCode } from '@mitosis/contracts';
+import { dialStdio } from './dial-stdio.js';
 import { spellAddress, type EngineAddress } from './engine-address.js';
 
 const CALL_MS = 15_000;
@@ -39,14 +38,16 @@ export class EngineClient {
 
   constructor(readonly address: EngineAddress) {}
 
-  /** The answer's JSON; undefined when it has no body. Throws MitosisError. */
+  /** The answer's JSON; undefined when it has none. Throws MitosisError. */
   async call<T>(method: string, path: string, options: EngineCall = {}): Promise<T> {
     const limit = AbortSignal.timeout(options.timeoutMs ?? CALL_MS);
     const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
     try {
       const response = await this.send(method, path, options, signal);
       const text = await readAll(response);
-      return (text === '' ? undefined : JSON.parse(text)) as T;
+      // A ping is answered with a word.
+      const isJson = response.headers['content-type']?.startsWith('application/json') === true;
+      return (text === '' || !isJson ? undefined : JSON.parse(text)) as T;
     } catch (error) {
       throw this.explain(error, limit.aborted);
     }
@@ -123,10 +124,10 @@ export class EngineClient {
         return https.request({ ...options, host, port, agent: false, ca, cert, key });
       }
       case 'ssh':
+        // Without `agent`: one of its own (`false`) would connect by itself, to a host of that name.
         return http.request({
           ...options,
           host: 'docker',
-          agent: false,
           createConnection: () => dialStdio(address),
         });
       default:
@@ -200,17 +201,4 @@ const readAll = async (response: http.IncomingMessage): Promise<string> => {
       throw new MitosisError('exhausted', `the Docker engine's answer is over ${ANSWER_BYTES_MAX} bytes`);
   }
   return Buffer.concat(chunks).toString();
-};
-
-/** One connection is one `ssh`; its own configuration, keys and known hosts count. */
-const dialStdio = ({ target, port }: Extract<EngineAddress, { kind: 'ssh' }>): Duplex => {
-  const where = port === '' ? [target] : ['-p', port, target];
-  const child = spawn('ssh', ['-T', '-o', 'BatchMode=yes', ...where, 'docker', 'system', 'dial-stdio'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  const duplex = Duplex.from({ readable: child.stdout, writable: child.stdin });
-  child.once('error', (error) => duplex.destroy(error));
-  child.stdin.on('error', () => undefined);
-  duplex.once('close', () => child.kill('SIGTERM'));
-  return duplex;
 };
