@@ -1,5 +1,6 @@
 export * from './authority/secret-file.js';
 export * from './decide/admission.js';
+export * from './decide/etcd-user.js';
 export * from './decide/loopback.js';
 export * from './decide/peer-name.js';
 export * from './decide/refusal.js';

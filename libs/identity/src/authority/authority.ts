@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { MitosisError } from '@mitosis/contracts';
 import * as x509 from '@peculiar/x509';
 import { covers } from '../decide/admission.js';
+import { ETCD_ROOT_ROLE, ETCD_ROOT_USER, etcdUser } from '../decide/etcd-user.js';
 import { isNamePart, peerUri, type PeerName } from '../decide/peer-name.js';
 import { alternativeNames } from './alternative-names.js';
 import { writeSecret } from './secret-file.js';
@@ -160,8 +161,9 @@ const assertNames = (root: string, { level, role, id, hosts, ttlMs }: LeafReques
   if (!(ttlMs > 0)) throw new MitosisError('invalid_input', 'a certificate has to live longer than no time');
 };
 
-/** X.509 bounds a common name to 64 characters; nothing of ours reads it. */
-const commonName = ({ level, role, id }: PeerName): string => `${role} ${id} of ${level}`.slice(0, 64);
+/** Nothing of ours reads it; to an etcd with users it is the user. */
+const commonName = ({ level, role }: PeerName): string =>
+  role === ETCD_ROOT_ROLE ? ETCD_ROOT_USER : etcdUser(level);
 
 type KeyPair = Awaited<ReturnType<typeof newKeys>>;
 const newKeys = () => subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { admitClient, distrustOf, mayTouch } from './admission.js';
+import { etcdUser } from './etcd-user.js';
 import { isLoopback } from './loopback.js';
 import { parsePeerUri, peerNameOf, peerUri, type PeerName } from './peer-name.js';
 
@@ -15,6 +16,7 @@ describe('who may call whom', () => {
     ['no sibling', at('shop.cart'), at('shop.pay'), 'refused'],
     ['no level that only begins with the same letters', at('shop'), at('shopping'), 'refused'],
     ['no etcd member of its own level', at('shop'), at('shop', 'etcd'), 'refused'],
+    ['nobody who makes users of an etcd', at('shop'), at('shop', 'etcd-root'), 'refused'],
     ['people of an upper level', at('shop.cart.db'), at('shop', 'operator'), 'full'],
     ['no people of a lower level', at('shop'), at('shop.cart', 'operator'), 'refused'],
     ['an agent serves every level below its root', at('shop', 'agent'), at('shop.cart'), 'full'],
@@ -35,6 +37,23 @@ describe('who may call whom', () => {
     expect(mayTouch(at('shop'), 'shop.cart')).toBe(true);
     expect(mayTouch(at('shop.cart'), 'shop')).toBe(false);
     expect(mayTouch(at('shop.cart'), 'shop.carts')).toBe(false);
+  });
+});
+
+describe('the user of a level in an etcd that several share', () => {
+  it('is one a level, also where the name is too long for a certificate', () => {
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^[a-z][a-z.]{0,120}$/u),
+        fc.stringMatching(/^[a-z][a-z.]{0,120}$/u),
+        (a, b) => {
+          expect(etcdUser(a).length).toBeLessThanOrEqual(64);
+          expect(etcdUser(a) === etcdUser(b)).toBe(a === b);
+          expect(etcdUser(a)).not.toBe('root');
+        },
+      ),
+    );
+    expect(etcdUser(`${'x'.repeat(100)}.a`)).not.toBe(etcdUser(`${'x'.repeat(100)}.b`));
   });
 });
 

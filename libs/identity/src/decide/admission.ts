@@ -2,6 +2,7 @@
  * Who may call whom. A process serves its own level; the level above may make the calls of the hierarchy and no others;
  * agents and people with a certificate of an upper level may call everything below it.
  */
+import { ETCD_ROOT_ROLE } from './etcd-user.js';
 import { peerUri, type PeerName } from './peer-name.js';
 
 export type Admission =
@@ -39,6 +40,7 @@ const reachesDown = ({ role }: PeerName): boolean => role === 'agent' || role ==
 /** What a client may do at a server. The level a call to an agent is about is checked with the call (`mayTouch`). */
 export const admitClient = (server: PeerName, client: PeerName): Admission => {
   if (client.role === 'etcd') return refused(client, 'etcd members call only each other');
+  if (client.role === ETCD_ROOT_ROLE) return refused(client, 'it is for etcd alone');
   if (client.level === server.level) return FULL;
   if (reachesDown(client) && covers(client.level, server.level)) return FULL;
   if (server.role === 'agent')

@@ -4,7 +4,7 @@
  */
 import { ChannelCredentials, type CallCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
-import { distrustOf } from '../decide/admission.js';
+import { covers, distrustOf } from '../decide/admission.js';
 import { peerNameOf, type PeerName } from '../decide/peer-name.js';
 import type { TlsIdentity } from './tls-identity.js';
 
@@ -64,10 +64,10 @@ class IdentityCredentials extends ChannelCredentials {
 export const peerCredentials = (identity: TlsIdentity): ChannelCredentials =>
   new IdentityCredentials(identity, (server) => distrustOf(identity.name, server));
 
-/** To the etcd members of the own level and to nothing else. */
+/** To the etcd members of the own level, or of a level above that shares them, and to nothing else. */
 export const etcdCredentials = (identity: TlsIdentity): ChannelCredentials =>
   new IdentityCredentials(identity, ({ level, role }) =>
-    level === identity.name.level && role === 'etcd'
+    covers(level, identity.name.level) && role === 'etcd'
       ? undefined
-      : `the server is ${role} of ${level}, not etcd of ${identity.name.level}`,
+      : `the server is ${role} of ${level}, not etcd of ${identity.name.level} or of a level above`,
   );
