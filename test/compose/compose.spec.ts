@@ -53,12 +53,6 @@ const suite = (): void => {
     await until('the load runs', () => load!.counts.ok > RATE || undefined, BOUND_MS);
   }, 240_000);
 
-  it('refuses a client without a certificate, with an expired one, of another level, at each port with one line', () =>
-    expectStrangersRefused(level));
-
-  it('takes in the agent of another host by a token, and not by one that has expired', () =>
-    expectJoin(level));
-
   it('replaces an instance that is killed', () => shop.loseOne('web'));
 
   it('has more instances under more load, and fewer under less', async () => {
@@ -106,6 +100,12 @@ const suite = (): void => {
       `compose level: ${counts.ok} requests, ${counts.refused} refused once, ${counts.resets} reset once\n`,
     );
   });
+
+  it('refuses a client without a certificate, with an expired one, of another level, at each port with one line', () =>
+    expectStrangersRefused(level));
+
+  it('takes in the agent of another host by a token, and not by one that has expired', () =>
+    expectJoin(level));
 
   it('leaves no container, network or volume', async () => {
     await level.must('down', 'shop', '--volumes');
