@@ -16,6 +16,7 @@ import { registerNew } from './commands/new.command.js';
 import { registerRecord } from './commands/record.command.js';
 import { registerRestore } from './commands/restore.command.js';
 import { registerScale } from './commands/scale.command.js';
+import { registerShareEtcd } from './commands/share-etcd.command.js';
 import { registerSimulate } from './commands/simulate.command.js';
 import { registerSites } from './commands/sites.command.js';
 import { registerSnapshot } from './commands/snapshot.command.js';
@@ -44,6 +45,7 @@ const COMMANDS = [
   registerSnapshot,
   registerRestore,
   registerCertificates,
+  registerShareEtcd,
   registerJoin,
   registerCheckHistory,
   registerDown,
