@@ -71,10 +71,15 @@ const succeeded = async (level: ComposeLevel, fn: FunctionName, revision: number
   );
 };
 
-/** Everything is led, and a write goes through. */
+/** Everything is led, and a write goes through; one that was under way may have been cut short by an end of its leader. */
 const goesOn = async (level: ComposeLevel): Promise<void> => {
   for (const fn of FUNCTION_NAMES) await leaderOf(level, fn);
-  await level.must('scale', 'shop', 'cheap=1', '--for', '30s');
+  await until(
+    'a write goes through',
+    () => level.must('scale', 'shop', 'cheap=1', '--for', '30s'),
+    READY_BOUND_MS,
+    500,
+  );
 };
 
 export const whole = async (level: ComposeLevel, shop: ManagedShop): Promise<void> => {
