@@ -2,6 +2,7 @@ export * from './actuator.js';
 export * from './durable-file.js';
 export * from './launcher/connect-agent.js';
 export * from './launcher/ensure-agent.js';
+export * from './launcher/program-hash.js';
 export * from './launcher/host-paths.js';
 export * from './launcher/lock.js';
 export * from './process/log-file.js';

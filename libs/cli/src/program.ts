@@ -22,6 +22,7 @@ import { registerSites } from './commands/sites.command.js';
 import { registerSnapshot } from './commands/snapshot.command.js';
 import { registerStatus } from './commands/status.command.js';
 import { registerUp } from './commands/up.command.js';
+import { registerUpgrade } from './commands/upgrade.command.js';
 import { registerValidate } from './commands/validate.command.js';
 
 /** In the order in which a user meets them. */
@@ -44,6 +45,7 @@ const COMMANDS = [
   registerSites,
   registerSnapshot,
   registerRestore,
+  registerUpgrade,
   registerCertificates,
   registerShareEtcd,
   registerJoin,

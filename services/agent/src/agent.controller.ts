@@ -27,6 +27,8 @@ export interface ControllerOptions {
   readonly agent: Agent;
   readonly stats: StatsFeed;
   readonly version: string;
+  /** Hash of the program this is. */
+  readonly program: string;
   readonly resources: { readonly cpus: number; readonly memoryBytes: number };
   /** Ends the process; what runs goes on. */
   readonly end: () => void;
@@ -36,10 +38,11 @@ export const agentHandlers = ({
   agent,
   stats,
   version,
+  program,
   resources,
   end,
 }: ControllerOptions): api.AgentServer => ({
-  hello: unary(() => agent.info(version, resources)),
+  hello: unary(async () => ({ ...(await agent.info()), version, program, ...resources })),
   birth: unary((request: api.BirthRequest) => agent.birth(request)),
   start: unary(async (request: api.StartRequest) => (await levelOf(agent, request.act)).start(request)),
   stop: unary(async (request: api.StopRequest) => (await levelOf(agent, request.act)).stop(request)),
@@ -68,6 +71,9 @@ export const agentHandlers = ({
     incarnation: await agent.restore(level, file),
   })),
   levels: unary(() => ({ levels: agent.livingLevels.map((level) => level.info()) })),
+  upgradeEtcd: unary(async ({ level, program: etcd }: api.UpgradeEtcdRequest) => ({
+    restarted: [...(await agent.upgradeEtcd(level, etcd))],
+  })),
   joinToken: unary(({ level, ttlMs, uses }: api.JoinTokenRequest) => agent.joins.give(level, ttlMs, uses)),
   shutdown: unary(({ force }: api.ShutdownRequest) => {
     const left = agent.livingLevels.map(({ name }) => name);

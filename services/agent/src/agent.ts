@@ -365,23 +365,26 @@ export class Agent {
 
   /** The level's store from a snapshot file; its new incarnation. Throws MitosisError. */
   async restore(name: string, file: string): Promise<number> {
+    return this.care.restore(this.known(name), file);
+  }
+  /** Ids of the members that were restarted. Throws MitosisError. */
+  upgradeEtcd(name: string, program: string): Promise<readonly string[]> {
+    return this.care.upgrade(this.known(name), program);
+  }
+  private known(name: string): Level {
     const level = this.levels.get(name);
     if (level === undefined) throw new MitosisError('not_found', `there is no level ${name} here`);
-    return this.care.restore(level, file);
+    return level;
   }
-
   get livingLevels(): readonly Level[] {
     return [...this.levels.values()].filter(({ lives }) => lives);
   }
 
-  async info(version: string, resources: { cpus: number; memoryBytes: number }): Promise<agent.AgentInfo> {
+  async info(): Promise<Pick<agent.AgentInfo, 'host' | 'pid' | 'stateDir' | 'bootId' | 'drivers'>> {
     return {
       host: this.services.host,
-      version,
       pid: process.pid,
       stateDir: this.paths.home,
-      cpus: resources.cpus,
-      memoryBytes: resources.memoryBytes,
       bootId: this.services.bootId,
       drivers: await this.services.drivers.info(),
     };

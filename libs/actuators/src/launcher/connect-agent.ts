@@ -1,6 +1,6 @@
 /** A client of a host's agent. */
 import { credentials, Metadata } from '@grpc/grpc-js';
-import { agent } from '@mitosis/contracts';
+import { agent, MitosisError } from '@mitosis/contracts';
 
 /** `unix:/path` or `host:port`. The caller closes it. */
 export const connectAgent = (address: string): agent.AgentClient =>
@@ -20,5 +20,23 @@ export const helloAgent = (address: string, timeoutMs: number): Promise<agent.Ag
     client.hello({}, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, info) => {
       client.close();
       resolve(error === null ? info : undefined);
+    });
+  });
+
+const END_MS = 5_000;
+
+/** Tells it to end and leave everything running. Throws MitosisError `unavailable`. */
+export const endAgent = (address: { readonly address: string }): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const client = connectAgent(address.address);
+    client.shutdown({ force: true }, new Metadata(), { deadline: Date.now() + END_MS }, (error) => {
+      client.close();
+      if (error === null) resolve();
+      else
+        reject(
+          new MitosisError('unavailable', `the agent could not be told to end: ${error.details}`, {
+            cause: error,
+          }),
+        );
     });
   });

@@ -1,15 +1,15 @@
 /**
  * Starts the agent of this host unless it runs: used by the command line and by every management process. One starter at
- * a time a host; asks the keeper of the sockets first, so that they are inherited. Must never end anything: an agent that
- * does not answer is left alone, for a second one cannot start beside it.
+ * a time a host; asks the keeper of the sockets first, so that they are inherited. Must never end an agent unless told to
+ * replace it: one that does not answer is left alone, for a second one cannot start beside it.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { MitosisError, type agent, type Release } from '@mitosis/contracts';
-import { helloAgent } from './connect-agent.js';
+import { endAgent, helloAgent } from './connect-agent.js';
 import { hostPaths, inheritedEnvironment, lockName, type HostPaths } from './host-paths.js';
-import { tryLock } from './lock.js';
+import { tryLock, type HeldLock } from './lock.js';
 
 export interface EnsureAgentOptions {
   /** State directory; created when missing. */
@@ -71,6 +71,40 @@ const listens = (path: string): Promise<boolean> =>
     socket.once('error', done(false));
   });
 
+/**
+ * Another program for the agent that runs: ends it and starts the release's in its place. What it runs goes on and is
+ * adopted; nobody else can start an agent meanwhile. Throws MitosisError `unavailable` or `deadline`.
+ */
+export const replaceAgent = async (options: EnsureAgentOptions): Promise<EnsuredAgent> => {
+  const paths = hostPaths(options.home);
+  const limit = AbortSignal.timeout(Math.ceil(options.timeoutMs ?? 10_000));
+  const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
+  const lock = await takeLaunch(paths, signal);
+  try {
+    writeLaunchScript(paths, options);
+    await endAgent(paths);
+    while (await isRunning(paths)) {
+      if (signal.aborted)
+        throw new MitosisError('deadline', `the agent of ${paths.home} was told to end and has not`);
+      await pause(RETRY_MS);
+    }
+    await launch(paths, options, signal);
+  } finally {
+    await lock.release();
+  }
+  return { ...(await ensureAgent(options)), started: true };
+};
+
+const takeLaunch = async (paths: HostPaths, signal: AbortSignal): Promise<HeldLock> => {
+  for (;;) {
+    const lock = await tryLock(lockName('launch', paths.home));
+    if (lock !== undefined) return lock;
+    if (signal.aborted)
+      throw new MitosisError('deadline', `somebody else is starting the agent of ${paths.home} all the time`);
+    await pause(RETRY_MS);
+  }
+};
+
 /** False when another process is starting it, or when it runs without answering. */
 const startOnce = async (
   paths: HostPaths,
@@ -82,13 +116,22 @@ const startOnce = async (
   try {
     if (await isRunning(paths)) return false;
     writeLaunchScript(paths, options);
-    if (askKeeper(paths) && (await comesUp(paths, KEEPER_MS, signal))) return true;
-    if (await isRunning(paths)) return false;
-    startDirectly(paths, options);
-    return await comesUp(paths, DIRECT_MS, signal);
+    return await launch(paths, options, signal);
   } finally {
     await lock.release();
   }
+};
+
+/** By the launch script; the caller holds the lock. False when none came up by it. */
+const launch = async (
+  paths: HostPaths,
+  options: EnsureAgentOptions,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  if (askKeeper(paths) && (await comesUp(paths, KEEPER_MS, signal))) return true;
+  if (await isRunning(paths)) return false;
+  startDirectly(paths, options);
+  return comesUp(paths, DIRECT_MS, signal);
 };
 
 /** The agent holds its lock from its first moment to its last; a free lock means that there is none. */

@@ -12,6 +12,7 @@ import { isOver, pause, type Bound } from '../session/wait.js';
 import { startAgent } from '../session/agent-start.js';
 import { birthRequest } from './birth-request.js';
 import { sealSecrets } from './seal-secrets.js';
+import { upgradeAgent, upgradeEtcd } from './upgrade-host.js';
 import { withRelease } from './with-release.js';
 import { engineMissing } from './engine-check.js';
 import { endAgent } from './take-down.js';
@@ -54,6 +55,7 @@ export const bringUp = async (
 ): Promise<BroughtUp> => {
   const started = await startAgent(host, release, bound);
   if (started) events.milestone('agent started');
+  else if (await upgradeAgent(host, release, bound)) events.milestone('agent replaced');
   const info = await host.rpc.unary('agent', host.agentAddress, 'hello', {}, HELLO_MS);
   const missing = engineMissing(typeGraph, info, host.agentAddress);
   if (missing !== undefined) {
@@ -68,6 +70,8 @@ export const bringUp = async (
   const applied = await level.apply(withRelease(sealed, release), ANY_GENERATION, bound);
   events.milestone(`generation ${applied.generation} ${applied.changed ? 'in force' : 'was in force'}`);
   const { views, readiness } = await untilReady(host, typeGraph, bound, events);
+  if (readiness.ready && born.adopted)
+    await upgradeEtcd(host, typeGraph.level, release, (text) => events.milestone(text));
   return {
     level: typeGraph.level,
     generation: applied.generation,

@@ -44,6 +44,11 @@ export class HostSession {
     this.agentAddress = `unix:${join(home, 'agent.sock')}`;
   }
 
+  /** A level here is run by somebody else's tool. */
+  get isDeployed(): boolean {
+    return this.deployed !== null;
+  }
+
   /** False when no agent answers; the levels it held may run on without it. */
   async agentAnswers(): Promise<boolean> {
     if (!existsSync(join(this.home, 'agent.sock'))) return false;

@@ -108,6 +108,7 @@ export class SimAgent implements RpcServer {
       memoryBytes: 64e9,
       bootId: 'boot',
       drivers: [{ driver: 'process', usable: true, detail: '', sinceMs: 0 }],
+      program: '',
     };
   }
 

@@ -7,6 +7,7 @@ import { TLS_FILES } from '@mitosis/identity';
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 60_000;
+const VERSION_MS = 10_000;
 
 /** Beside the given etcd, or on the path; undefined: there is none. */
 export const findEtcdctl = (etcd: string): string | undefined =>
@@ -122,6 +123,19 @@ export const compactHistory = async (one: EtcdAsk, revision: number): Promise<vo
   } catch (error) {
     if (!String(error).includes('has been compacted')) throw error;
   }
+};
+
+/** Throws unless every member of the cluster answers and has a leader. */
+export const assertClusterWhole = async (one: EtcdAsk): Promise<void> => {
+  await ask(one, 'endpoint', 'health', '--cluster');
+};
+
+/** What an etcd program says it is, such as `3.4.23`. Throws when it is none. */
+export const etcdVersionOf = async (program: string): Promise<string> => {
+  const { stdout } = await run(program, ['--version'], { timeout: VERSION_MS, killSignal: 'SIGKILL' });
+  const [, version] = /^etcd Version: (\S+)/mu.exec(stdout) ?? [];
+  if (version === undefined) throw new Error('it does not say which etcd it is');
+  return version;
 };
 
 export const defragment = async (one: EtcdAsk): Promise<void> => {

@@ -377,8 +377,9 @@ export class Instance {
     return join(this.dir, 'health');
   }
 
-  saveNow(): Promise<void> {
-    return this.saved.save();
+  /** With a change that the next run shows. */
+  saveNow(change: Partial<InstanceState> = {}): Promise<void> {
+    return this.saved.update(change);
   }
 
   forget(): Promise<void> {

@@ -1,5 +1,13 @@
 /** Births with a real etcd; the manager is a script that notes how it was started. */
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import {
@@ -114,6 +122,40 @@ describe('birth', () => {
     const members = await Promise.all(born.etcd.map(({ id }) => healthy(id)));
     expect(etcdctl(members[0]!, 'member', 'list').trim().split('\n')).toHaveLength(3);
   });
+
+  it('runs another etcd on the same data, member by member, and the one before where that does not come up', async () => {
+    const born = await host.birth(request('a', 3));
+    const before = await Promise.all(born.etcd.map(({ id }) => healthy(id)));
+    etcdctl(before[0]!, 'put', 'key', 'kept');
+    const other = join(host.home, 'other-etcd');
+    copyFileSync(ETCD, other);
+    // Says that it is an etcd, and ends.
+    const broken = join(host.home, 'broken-etcd');
+    writeFileSync(broken, '#!/bin/sh\n[ "$1" = --version ] && echo "etcd Version: 9.9.9"\n', { mode: 0o700 });
+
+    expect((await host.upgradeEtcd('shop', other)).restarted).toEqual(before.map(({ id }) => id));
+    const after = await Promise.all(before.map(({ id }) => healthy(id)));
+    for (const [at, { pid, ports }] of after.entries()) {
+      expect(ports).toEqual(before[at]!.ports);
+      expect(readlinkSync(`/proc/${pid}/exe`)).toBe(other);
+    }
+    expect((await host.upgradeEtcd('shop', other)).restarted).toEqual([]);
+
+    await expect(host.upgradeEtcd('shop', manager)).rejects.toThrow(/is no etcd/u);
+    await expect(host.upgradeEtcd('shop', broken)).rejects.toThrow(
+      /did not get healthy with .*broken-etcd and runs .*other-etcd again/u,
+    );
+    for (const { id } of before) expect((await healthy(id)).ports).toBeDefined();
+    expect(etcdctl(after[0]!, 'get', 'key', '--print-value-only').trim()).toBe('kept');
+    expect((await host.levels()).levels[0]?.incarnation).toBe(1);
+
+    // A cluster that misses one already must not miss two.
+    const [first, second] = before;
+    await host.signal('shop', second!.id, 'SIGSTOP', false);
+    await expect(host.upgradeEtcd('shop', ETCD)).rejects.toThrow(/goes on as it is/u);
+    expect((await host.status('shop', first!.id))?.state).toBe('running');
+    await host.signal('shop', second!.id, 'SIGCONT', false);
+  }, 120_000);
 
   it('makes a damaged etcd anew from its newest snapshot, under a newer incarnation', async () => {
     const born = await host.birth(request('a'));

@@ -13,6 +13,7 @@ import { endpointFlags, findEtcdctl, restoreSnapshot, saveSnapshot } from '../ad
 import { decideEtcdRecovery } from '../decide/etcd-recovery.js';
 import { dataDirectory } from '../instances/instance-plan.js';
 import type { Instance } from '../instances/instance.js';
+import { upgradeEtcdMembers } from './etcd-upgrade.js';
 import type { HostServices } from './host-services.js';
 import type { Level } from './level.js';
 
@@ -77,6 +78,21 @@ export class EtcdCare {
 
   private snapshotDirectory(level: Level): string {
     return join(level.dir, 'snapshots');
+  }
+
+  /** Members of this host, to another program; while it lasts, nothing is made anew because one ends. Throws MitosisError. */
+  async upgrade(level: Level, program: string): Promise<readonly string[]> {
+    if (this.recovering.has(level) || level.state.purging)
+      throw new MitosisError(
+        'unavailable',
+        `the etcd of ${level.name} is being made anew or removed already`,
+      );
+    this.recovering.add(level);
+    try {
+      return await level.exclusively(() => upgradeEtcdMembers(level, program, this.host));
+    } finally {
+      this.recovering.delete(level);
+    }
   }
 
   /** After the end of a member: gives the cluster up when most of its members do not come up any more. */

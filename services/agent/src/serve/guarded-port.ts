@@ -56,7 +56,12 @@ export const openGuardedPort = async (options: GuardedPortOptions): Promise<Guar
   });
 };
 
-const HOSTS_OWN: ReadonlySet<string> = new Set(['/mitosis.v1.Agent/Shutdown', '/mitosis.v1.Agent/JoinToken']);
+const HOSTS_OWN: ReadonlySet<string> = new Set([
+  '/mitosis.v1.Agent/Shutdown',
+  '/mitosis.v1.Agent/JoinToken',
+  // It names a program to run.
+  '/mitosis.v1.Agent/UpgradeEtcd',
+]);
 
 const onlyOwnLevels =
   (onRefused: (remote: string, reason: string) => void): ServerInterceptor =>

@@ -2,7 +2,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { hostPaths, lockName, tryLock, type HeldLock } from '@mitosis/actuators';
+import { hostPaths, lockName, programHash, tryLock, type HeldLock } from '@mitosis/actuators';
 import { agent as api, MitosisError } from '@mitosis/contracts';
 import { agentHandlers } from '../agent.controller.js';
 import { Agent } from '../agent.js';
@@ -64,8 +64,9 @@ export const runAgent = async ({
       resolveEnded();
     });
   };
+  const program = programHash(process.argv[1] ?? '');
   const resources = { cpus: cores, memoryBytes: totalmem() };
-  server.addService(api.AgentService, agentHandlers({ agent, stats, version, resources, end }));
+  server.addService(api.AgentService, agentHandlers({ agent, stats, version, program, resources, end }));
   // Ours by the lock: whoever bound it before is dead.
   rmSync(paths.socket, { force: true });
   const { identity } = agent.services;

@@ -136,6 +136,9 @@ export class AgentUnderTest {
   restore(level: string, file: string): Promise<agent.RestoreReply> {
     return this.call((m, o, done) => this.client.restore({ level, file }, m, o, done));
   }
+  upgradeEtcd(level: string, program: string): Promise<agent.UpgradeEtcdReply> {
+    return this.call((m, o, done) => this.client.upgradeEtcd({ level, program }, m, o, done));
+  }
   purge(level: string): Promise<agent.PurgeReply> {
     return this.call((m, o, done) => this.client.purge({ level }, m, o, done));
   }

@@ -47,6 +47,8 @@ export interface AgentInfo {
   bootId: string;
   /** none from agents that know processes only */
   drivers: DriverInfo[];
+  /** hash of the agent's program; empty from agents that do not say */
+  program: string;
 }
 
 export interface DriverInfo {
@@ -353,6 +355,17 @@ export interface LevelList {
   levels: LevelInfo[];
 }
 
+export interface UpgradeEtcdRequest {
+  level: string;
+  /** etcd's executable */
+  program: string;
+}
+
+export interface UpgradeEtcdReply {
+  /** ids of members */
+  restarted: string[];
+}
+
 function createBaseLevelRef(): LevelRef {
   return { level: "" };
 }
@@ -476,7 +489,7 @@ export const PurgeRequest: MessageFns<PurgeRequest> = {
 };
 
 function createBaseAgentInfo(): AgentInfo {
-  return { host: "", version: "", pid: 0, stateDir: "", cpus: 0, memoryBytes: 0, bootId: "", drivers: [] };
+  return { host: "", version: "", pid: 0, stateDir: "", cpus: 0, memoryBytes: 0, bootId: "", drivers: [], program: "" };
 }
 
 export const AgentInfo: MessageFns<AgentInfo> = {
@@ -504,6 +517,9 @@ export const AgentInfo: MessageFns<AgentInfo> = {
     }
     for (const v of message.drivers) {
       DriverInfo.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.program !== "") {
+      writer.uint32(74).string(message.program);
     }
     return writer;
   },
@@ -585,6 +601,14 @@ export const AgentInfo: MessageFns<AgentInfo> = {
             message.drivers.push(DriverInfo.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.program = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -610,6 +634,7 @@ export const AgentInfo: MessageFns<AgentInfo> = {
     message.memoryBytes = object.memoryBytes ?? 0;
     message.bootId = object.bootId ?? "";
     message.drivers = object.drivers?.map((e) => DriverInfo.fromPartial(e)) || [];
+    message.program = object.program ?? "";
     return message;
   },
 };
@@ -3946,6 +3971,128 @@ export const LevelList: MessageFns<LevelList> = {
   },
 };
 
+function createBaseUpgradeEtcdRequest(): UpgradeEtcdRequest {
+  return { level: "", program: "" };
+}
+
+export const UpgradeEtcdRequest: MessageFns<UpgradeEtcdRequest> = {
+  encode(message: UpgradeEtcdRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== "") {
+      writer.uint32(10).string(message.level);
+    }
+    if (message.program !== "") {
+      writer.uint32(18).string(message.program);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpgradeEtcdRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpgradeEtcdRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.program = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpgradeEtcdRequest>, I>>(base?: I): UpgradeEtcdRequest {
+    return UpgradeEtcdRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpgradeEtcdRequest>, I>>(object: I): UpgradeEtcdRequest {
+    const message = createBaseUpgradeEtcdRequest();
+    message.level = object.level ?? "";
+    message.program = object.program ?? "";
+    return message;
+  },
+};
+
+function createBaseUpgradeEtcdReply(): UpgradeEtcdReply {
+  return { restarted: [] };
+}
+
+export const UpgradeEtcdReply: MessageFns<UpgradeEtcdReply> = {
+  encode(message: UpgradeEtcdReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.restarted) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpgradeEtcdReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpgradeEtcdReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restarted.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpgradeEtcdReply>, I>>(base?: I): UpgradeEtcdReply {
+    return UpgradeEtcdReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpgradeEtcdReply>, I>>(object: I): UpgradeEtcdReply {
+    const message = createBaseUpgradeEtcdReply();
+    message.restarted = object.restarted?.map((e) => e) || [];
+    return message;
+  },
+};
+
 /** One per host: everything on the host is started and stopped through it, and it is where acts are fenced. */
 export type AgentService = typeof AgentService;
 export const AgentService = {
@@ -4107,6 +4254,19 @@ export const AgentService = {
     responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
     responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
   },
+  /**
+   * Restarts the level's etcd members of this host that run another program, one after the other, each on its data.
+   * UNAVAILABLE when the cluster is not whole before, or a member not after: it then runs what it ran before.
+   */
+  upgradeEtcd: {
+    path: "/mitosis.v1.Agent/UpgradeEtcd" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpgradeEtcdRequest): Buffer => Buffer.from(UpgradeEtcdRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpgradeEtcdRequest => UpgradeEtcdRequest.decode(value),
+    responseSerialize: (value: UpgradeEtcdReply): Buffer => Buffer.from(UpgradeEtcdReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpgradeEtcdReply => UpgradeEtcdReply.decode(value),
+  },
 } as const;
 
 export interface AgentServer extends UntypedServiceImplementation {
@@ -4140,6 +4300,11 @@ export interface AgentServer extends UntypedServiceImplementation {
   joinToken: handleUnaryCall<JoinTokenRequest, JoinTokenReply>;
   /** Ends the agent when no level is left (or `force`, which leaves everything running). */
   shutdown: handleUnaryCall<ShutdownRequest, Empty>;
+  /**
+   * Restarts the level's etcd members of this host that run another program, one after the other, each on its data.
+   * UNAVAILABLE when the cluster is not whole before, or a member not after: it then runs what it ran before.
+   */
+  upgradeEtcd: handleUnaryCall<UpgradeEtcdRequest, UpgradeEtcdReply>;
 }
 
 export interface AgentClient extends Client {
@@ -4333,6 +4498,25 @@ export interface AgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Empty) => void,
+  ): ClientUnaryCall;
+  /**
+   * Restarts the level's etcd members of this host that run another program, one after the other, each on its data.
+   * UNAVAILABLE when the cluster is not whole before, or a member not after: it then runs what it ran before.
+   */
+  upgradeEtcd(
+    request: UpgradeEtcdRequest,
+    callback: (error: ServiceError | null, response: UpgradeEtcdReply) => void,
+  ): ClientUnaryCall;
+  upgradeEtcd(
+    request: UpgradeEtcdRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpgradeEtcdReply) => void,
+  ): ClientUnaryCall;
+  upgradeEtcd(
+    request: UpgradeEtcdRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpgradeEtcdReply) => void,
   ): ClientUnaryCall;
 }
 
