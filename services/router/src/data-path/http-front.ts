@@ -18,6 +18,7 @@ const SLOW_CHECK_MS = 2_000;
 export class HttpFront {
   private readonly server: Server;
   private readonly routes = new WeakMap<object, () => LiveRoute | undefined>();
+  private watches = false;
 
   constructor(
     private readonly context: PathContext,
@@ -36,14 +37,20 @@ export class HttpFront {
     this.server.on('request', (req, res) => this.onRequest(req, res));
     this.server.on('upgrade', (req, socket, head) => this.onUpgrade(req, socket, head));
     this.server.on('clientError', onClientError);
-    // It never listens; this starts its watch over slow senders and idle connections.
-    this.server.emit('listening');
   }
 
   /** @param route - asked again for each request: tables are swapped under open connections */
   take(socket: Socket, route: () => LiveRoute | undefined): void {
     this.routes.set(socket, route);
+    this.watchSlow();
     this.server.emit('connection', socket);
+  }
+
+  /** It never listens; this starts its watch over slow senders and idle connections. Without any no timer holds it. */
+  private watchSlow(): void {
+    if (this.watches) return;
+    this.watches = true;
+    this.server.emit('listening');
   }
 
   closeIdle(): void {
