@@ -5,8 +5,16 @@ import type { CoverageCounts } from './coverage.js';
 import { runSeed, type SeedOutcome } from './run-seed.js';
 import type { Schedule } from './schedule.js';
 
-/** A worker is replaced after so many seeds: what libraries keep of dead processes does not add up. */
-const RECYCLE_SEEDS = 60;
+/**
+ * A seed that needs longer hangs: its virtual time stands still. One needs about a second while code is cold, and a
+ * machine may be a hundred times slower.
+ */
+const HANG_MS = 180_000;
+/**
+ * Objects of a run die together, mostly before the next scavenge; and with as many workers as cores, helper threads of the
+ * collector only take time from other workers.
+ */
+const WORKER_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 
 export interface SeedTask {
   readonly seed: number;
@@ -52,24 +60,17 @@ export const runTasks = async (
 ): Promise<void> => {
   const children: ChildProcess[] = [];
   let stopped = false;
-  const start = (): ChildProcess => {
-    const execArgv = ['--max-semi-space-size=32'];
-    const child = fork(process.argv[1] ?? '', ['--worker'], { execArgv });
-    children.push(child);
-    return child;
-  };
+  // One worker for all its seeds: it runs them several times as fast once their code is compiled.
   const serve = async (): Promise<void> => {
-    let child = start();
-    for (let done = 1; !stopped; done += 1) {
+    const child = fork(process.argv[1] ?? '', ['--worker'], { execArgv: WORKER_FLAGS });
+    children.push(child);
+    while (!stopped) {
       const next = tasks.next();
       if (next.done === true) break;
       const answer = await ask(child, next.value);
       if (answer.report === undefined)
         throw new WorkerError(`seed ${next.value.seed} failed in its worker: ${answer.error ?? 'no answer'}`);
       if (!onReport(answer.report, next.value)) stopped = true;
-      if (done % RECYCLE_SEEDS > 0) continue;
-      leave(child);
-      child = start();
     }
     leave(child);
   };
@@ -87,8 +88,10 @@ const leave = (child: ChildProcess): void => {
 
 const ask = (child: ChildProcess, task: SeedTask): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const died = (how: string): void =>
+    const died = (how: string): void => {
+      off();
       reject(new WorkerError(`a worker ${how} while it was to run seed ${task.seed}: run that seed alone`));
+    };
     const onExit = (code: number | null, signal: string | null): void =>
       died(code === null ? `was ended by ${signal ?? 'a signal'}` : `ended with ${code}`);
     const onError = (error: Error): void => died(`could not be reached (${error.message})`);
@@ -96,7 +99,9 @@ const ask = (child: ChildProcess, task: SeedTask): Promise<Answer> =>
       off();
       resolve(answer);
     };
+    const hangs = setTimeout(() => died(`did not answer for ${HANG_MS / 1_000} s`), HANG_MS);
     const off = (): void => {
+      clearTimeout(hangs);
       child.off('exit', onExit);
       child.off('error', onError);
       child.off('message', onMessage);
