@@ -1,6 +1,12 @@
 /** Data that is missing, old or ahead of the truth, taken for the truth. */
-import { PREFIXES, type AckRecord, type InstanceRecord, type monitor } from '@mitosis/contracts';
-import type { Membership, Store, View } from '@mitosis/coordination';
+import {
+  PREFIXES,
+  type AckRecord,
+  type InstanceRecord,
+  type monitor,
+  type SpecRecord,
+} from '@mitosis/contracts';
+import type { KeyValue, Membership, Store, View } from '@mitosis/coordination';
 import type { Peers } from '@mitosis/service-kit';
 import { forwarding } from './forwarding.js';
 import type { Defect } from './defect.js';
@@ -95,38 +101,62 @@ export const forgetDrain: Defect = {
     }),
 };
 
+/** What a process reads below a prefix, changed on its way. */
+const seeing = (prefix: string, change: (value: string) => string): ReturnType<Defect['level']> => ({
+  seams: {
+    store: (store) =>
+      forwarding<Store>(store, {
+        view: (wanted) => (wanted === prefix ? changedView(store.view(wanted), change) : store.view(wanted)),
+      }),
+  },
+});
+
+const changedView = (view: View, change: (value: string) => string): View => {
+  const changed = (entry: KeyValue): KeyValue => ({ ...entry, value: change(entry.value) });
+  return new Proxy(view, {
+    get: (target, name) => {
+      if (name === 'entries')
+        return new Map([...target.entries].map(([key, entry]) => [key, changed(entry)]));
+      if (name === 'get')
+        return (key: string): KeyValue | undefined => {
+          const entry = target.get(key);
+          return entry && changed(entry);
+        };
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+};
+
 export const stopsWithoutAcks: Defect = {
   summary: 'health takes silence of the routers for an acknowledgement',
   brokenBy: ['drained-first'],
   provokedBy: ['load', 'roll-out', 'delay', 'etcd-cut-off', 'stop-briefly'],
   caughtBySeed: 1,
-  level: () => ({
-    seams: {
-      store: (store) =>
-        forwarding<Store>(store, {
-          view: (prefix) => {
-            const view = store.view(prefix);
-            return prefix === PREFIXES.acks ? alwaysAcknowledged(view) : view;
-          },
-        }),
-    },
-  }),
+  level: () =>
+    seeing(PREFIXES.acks, (value) =>
+      JSON.stringify({ ...(JSON.parse(value) as AckRecord), revision: 1e12, busy: [] }),
+    ),
 };
 
-const alwaysAcknowledged = (view: View): View =>
-  new Proxy(view, {
-    get: (target, name) => {
-      if (name === 'entries')
-        return new Map(
-          [...target.entries].map(([key, entry]) => {
-            const ack = JSON.parse(entry.value) as AckRecord;
-            return [key, { ...entry, value: JSON.stringify({ ...ack, revision: 1e12, busy: [] }) }];
-          }),
-        );
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
+export const floorForgotten: Defect = {
+  summary: 'the least number of instances is not looked at: as many as the load needs are enough',
+  brokenBy: ['keeps-minimum'],
+  provokedBy: ['load'],
+  caughtBySeed: 6,
+  level: () =>
+    seeing(PREFIXES.spec, (value) => {
+      const spec = JSON.parse(value) as SpecRecord;
+      const components = Object.entries(spec.typeGraph.components).map(([name, component]) => [
+        name,
+        { ...component, scale: { ...component.scale, min: 0 } },
+      ]);
+      return JSON.stringify({
+        ...spec,
+        typeGraph: { ...spec.typeGraph, components: Object.fromEntries(components) as unknown },
+      });
+    }),
+};
 
 export const ackAhead: Defect = {
   summary: 'routers acknowledge what their table has not taken in yet',

@@ -2,6 +2,7 @@
 import { actBeforeCommit, doubleStart, stopOnAbsence } from './acts.js';
 import {
   ackAhead,
+  floorForgotten,
   forgetDrain,
   missingAsZero,
   regressIgnored,
@@ -23,6 +24,7 @@ export const DEFECTS = {
   'double-start': doubleStart,
   'act-before-commit': actBeforeCommit,
   'stop-on-absence': stopOnAbsence,
+  'floor-forgotten': floorForgotten,
   'regress-ignored': regressIgnored,
 } as const satisfies Record<string, Defect>;
 
