@@ -31,7 +31,7 @@ export default defineConfig({
           root,
           include: [
             '{libs,services}/*/src/**/*.integration.spec.ts',
-            'test/{integration,chaos,compose,docker,security,simulation,upgrade}/**/*.spec.ts',
+            'test/{integration,chaos,compose,docker,extend,security,simulation,upgrade}/**/*.spec.ts',
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,

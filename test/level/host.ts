@@ -31,10 +31,11 @@ export class Host {
   private readonly agentClient: agent.AgentClient;
   private readonly clients = new Map<string, { close(): void }>();
 
-  /** `cli`: the command of another build. */
+  /** `cli`: the command of another build; `cwd`: where it is run. */
   constructor(
     readonly env: Readonly<Record<string, string>> = {},
     public cli = CLI,
+    private readonly cwd = REPOSITORY,
   ) {
     this.home = mkdtempSync('/tmp/m-');
     this.agentClient = new agent.AgentClient(
@@ -45,11 +46,16 @@ export class Host {
 
   /** Runs `mitosis …` to its end. */
   mitosis(...args: readonly string[]): Promise<CommandResult> {
+    return this.mitosisWith({}, ...args);
+  }
+
+  /** … with further variables. */
+  mitosisWith(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> {
     return new Promise((done) => {
       const start = performance.now();
       const child = spawn(process.execPath, [this.cli, ...args], {
-        cwd: REPOSITORY,
-        env: { ...process.env, ...this.env, MITOSIS_HOME: this.home, NO_COLOR: '1' },
+        cwd: this.cwd,
+        env: { ...process.env, ...this.env, ...env, MITOSIS_HOME: this.home, NO_COLOR: '1' },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let stdout = '';

@@ -42,8 +42,7 @@ describe(chooseFunctions.name, () => {
   it('names what it does not know and what would be right', () => {
     expect(chooseFunctions('health,helth', undefined)).toEqual({
       kind: 'mistake',
-      message:
-        '--functions names unknown functions: helth; expected a list out of monitor, health, autoscaler, composer, placer, router',
+      message: `--functions names unknown functions: helth; expected a list out of ${FUNCTION_NAMES.join(', ')}`,
     });
     expect(chooseFunctions('', undefined)).toMatchObject({ kind: 'mistake' });
   });

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { componentName, decisionId, siteId, type BindingRecord } from '@mitosis/contracts';
+import { componentName, decisionId, FUNCTION_NAMES, siteId, type BindingRecord } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
 import { readinessOf } from '../bring-up/readiness.js';
 import { decision, emptyGraph, instance, leader, levelView } from '../testing/records.testing.js';
@@ -10,7 +10,7 @@ import { renderGraph } from './graph.js';
 // picocolors leaves colours out where no terminal is; tests must not depend on where they run.
 const plain = stripVTControlCharacters;
 
-const ALL_LEADERS = ['monitor', 'health', 'autoscaler', 'composer', 'placer', 'router'].map((fn) =>
+const ALL_LEADERS = FUNCTION_NAMES.map((fn) =>
   leader(fn, '127.0.0.1:1', fn === 'router' ? 'mitosis-router-a' : 'mitosis-manager-a'),
 );
 const directory = { level: 'shop', incarnation: 1, members: [], leaders: ALL_LEADERS };

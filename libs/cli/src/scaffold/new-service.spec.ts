@@ -1,6 +1,6 @@
 /**
  * What `mitosis new service` changes in a checkout, and that it changes nothing when it cannot. That it builds, is elected
- * and deployed is shown by test/integration/added-service.spec.ts.
+ * and deployed is shown by test/extend/added-service.spec.ts.
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -58,7 +58,7 @@ export const newService = (cwd: string, wanted: string, summary: string): NewSer
       'pnpm install',
       'pnpm build',
       'pnpm deploy:generate',
-      `pnpm test:unit ${folder} deploy services/mitosisd`,
+      `pnpm test:unit ${folder} services/mitosisd deploy/generate`,
     ],
   };
 };
