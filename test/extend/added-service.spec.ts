@@ -69,7 +69,8 @@ describe('docs/adding-a-service.md', { timeout: 300_000 }, () => {
     let tests = '';
     for (const line of others) tests = await copy.type(line);
     expect(tests).toMatch(/decide-cost-watcher\.spec\.ts/);
-    expect(tests).toMatch(/cost-watcher is deployed, scraped and described/);
+    // It loops over the one list: deployed, scraped and described.
+    expect(tests).toMatch(/deploy\/generate\/src\/files\.spec\.ts/);
     await copy.type(`pnpm exec oxfmt --check services/${NAME} services/mitosisd libs/contracts/src`);
     await copy.type(`pnpm exec oxlint services/${NAME} services/mitosisd`);
 

@@ -37,7 +37,8 @@ describe('status', () => {
     const text = plain(
       renderLevel(levelView('shop', { directory: { ...directory, leaders: ALL_LEADERS.slice(1) } })),
     );
-    expect(text).toContain('mitosis-manager-a: autoscaler, composer, health, placer');
+    const others = FUNCTION_NAMES.filter((fn) => fn !== 'monitor' && fn !== 'router').toSorted();
+    expect(text).toContain(`mitosis-manager-a: ${others.join(', ')}`);
     expect(text).toContain('no leader   monitor');
   });
 
