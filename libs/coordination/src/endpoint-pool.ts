@@ -37,6 +37,9 @@ const CHANNEL_OPTIONS: grpc.ChannelOptions = {
 /** Safe to send again when a member could not be reached: reading, ending a lease, and a lease nobody learnt of. */
 const REPEATABLE: ReadonlySet<string> = new Set(['range', 'leaseGrant', 'leaseRevoke', 'leaseTimeToLive']);
 
+/** A connection that is not there by then comes with the first call. */
+const WARM_UP_MS = 2_000;
+
 const CODES: Readonly<Partial<Record<grpc.status, ErrorCode>>> = {
   [grpc.status.DEADLINE_EXCEEDED]: 'deadline',
   [grpc.status.INVALID_ARGUMENT]: 'invalid_input',
@@ -108,6 +111,22 @@ export class EndpointPool implements ICallable<Host> {
     // Without it a member that has lost its cluster would keep a watch open and silent.
     if (service === 'Watch') metadata.set('hasleader', 'true');
     return run({ resource: host, client: host.getServiceClient(service), metadata });
+  }
+
+  /**
+   * Compiles what encodes and decodes the messages of a service, and connects. The library does both at the first use,
+   * and the first use of some calls is in a failover.
+   */
+  warmUp(service: Service): void {
+    const client = this.#host(service).getServiceClient(service);
+    client.waitForReady(Date.now() + WARM_UP_MS, () => undefined);
+    const { service: methods } = client.constructor as unknown as {
+      readonly service: grpc.ServiceDefinition;
+    };
+    for (const { requestSerialize, responseDeserialize } of Object.values(methods)) {
+      requestSerialize({});
+      responseDeserialize(Buffer.alloc(0));
+    }
   }
 
   markFailed(host: Host, error: Error): void {

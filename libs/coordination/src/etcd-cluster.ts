@@ -36,6 +36,11 @@ export class EtcdCluster implements EtcdMembers {
     this.#pool.setEndpoints(urls);
   }
 
+  /** Pays once for what the first calls would cost. */
+  warmUp(): void {
+    this.#pool.warmUp('Cluster');
+  }
+
   async list(signal?: AbortSignal): Promise<readonly EtcdMember[]> {
     const { members } = await this.#client.memberList({}, optionsOf(signal));
     return members.map(({ ID, name, peerURLs, clientURLs, isLearner }) => ({

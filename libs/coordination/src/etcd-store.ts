@@ -27,6 +27,11 @@ export class EtcdStore extends WireStore {
     this.#etcd = wire;
   }
 
+  /** Pays once for what the first calls would cost. */
+  warmUp(): void {
+    this.#etcd.warmUp();
+  }
+
   /** The members of the cluster are reached here from now on; what goes to one that stays is not disturbed. */
   setEndpoints(urls: readonly string[]): void {
     this.#etcd.setEndpoints(urls);

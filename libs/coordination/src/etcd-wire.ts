@@ -2,7 +2,7 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { MitosisError } from '@mitosis/contracts';
 import { KVClient, LeaseClient, WatchClient } from 'etcd3';
-import type { IRangeRequest, IRequestOp } from 'etcd3';
+import type { IRangeRequest, IRangeResponse, IRequestOp } from 'etcd3';
 import { EndpointPool } from './endpoint-pool.js';
 import type { SignalCallOptions } from './endpoint-pool.js';
 import { entryOf, headerOf } from './etcd-values.js';
@@ -12,6 +12,7 @@ import type {
   KeyRange,
   RangeRequest,
   RangeResponse,
+  RangesResponse,
   WatchHandlers,
   WatchStream,
   Wire,
@@ -41,19 +42,17 @@ export class EtcdWire implements Wire {
   }
 
   async range(request: RangeRequest, call: WireCall): Promise<RangeResponse> {
-    const wire: IRangeRequest = {
-      ...bytesOf(request),
-      revision: request.revision ?? 0,
-      limit: request.limit ?? 0,
-      keys_only: request.keysOnly ?? false,
-      min_mod_revision: request.minModRevision ?? 0,
-    };
-    const response = await this.#kv.range(wire, optionsOf(call));
+    const response = await this.#kv.range(rangeOf(request), optionsOf(call));
+    return { header: headerOf(response.header), ...foundIn(response) };
+  }
+
+  /** A transaction without writes is a linearizable read: it costs no entry in etcd's log. */
+  async ranges(requests: readonly RangeRequest[], call: WireCall): Promise<RangesResponse> {
+    const success = requests.map((request) => ({ request_range: rangeOf(request) }));
+    const response = await this.#kv.txn({ compare: [], success, failure: [] }, optionsOf(call));
     return {
       header: headerOf(response.header),
-      entries: response.kvs.map(entryOf),
-      more: response.more,
-      count: Number(response.count),
+      ranges: response.responses.map(({ response_range }) => foundIn(response_range)),
     };
   }
 
@@ -111,6 +110,10 @@ export class EtcdWire implements Wire {
     });
   }
 
+  warmUp(): void {
+    for (const service of ['KV', 'Lease', 'Watch'] as const) this.#pool.warmUp(service);
+  }
+
   setEndpoints(urls: readonly string[]): void {
     this.#pool.setEndpoints(urls);
   }
@@ -120,6 +123,20 @@ export class EtcdWire implements Wire {
     this.#pool.close();
   }
 }
+
+const rangeOf = (request: RangeRequest): IRangeRequest => ({
+  ...bytesOf(request),
+  revision: request.revision ?? 0,
+  limit: request.limit ?? 0,
+  keys_only: request.keysOnly ?? false,
+  min_mod_revision: request.minModRevision ?? 0,
+});
+
+const foundIn = (response: IRangeResponse): Omit<RangeResponse, 'header'> => ({
+  entries: response.kvs.map(entryOf),
+  more: response.more,
+  count: Number(response.count),
+});
 
 const bytesOf = (range: KeyRange): { key: Buffer; range_end?: Buffer } => ({
   key: Buffer.from(range.key),

@@ -14,6 +14,7 @@ import { WireStore } from './wire-store.js';
 import type {
   RangeRequest,
   RangeResponse,
+  RangesResponse,
   WireHeader,
   WireLease,
   WireOp,
@@ -240,6 +241,12 @@ export class MemoryEtcd {
 
   range(request: RangeRequest): RangeResponse {
     return { header: this.header, ...this.#state.range(request) };
+  }
+
+  /** A transaction that only reads: a full etcd may refuse it like any other. */
+  ranges(requests: readonly RangeRequest[]): RangesResponse {
+    if (this.#noSpace) throw noSpace();
+    return { header: this.header, ranges: requests.map((request) => this.#state.range(request)) };
   }
 
   txn(txn: WireTxn, client: string): WireTxnResponse {

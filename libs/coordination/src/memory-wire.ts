@@ -8,6 +8,7 @@ import type {
   KeyRange,
   RangeRequest,
   RangeResponse,
+  RangesResponse,
   WatchHandlers,
   WatchResponse,
   WatchStream,
@@ -30,6 +31,9 @@ export class MemoryWire implements Wire {
 
   range(request: RangeRequest, call: WireCall): Promise<RangeResponse> {
     return this.#call(() => this.etcd.range(request), call);
+  }
+  ranges(requests: readonly RangeRequest[], call: WireCall): Promise<RangesResponse> {
+    return this.#call(() => this.etcd.ranges(requests), call);
   }
   txn(request: WireTxn, call: WireCall): Promise<WireTxnResponse> {
     return this.#call(() => this.etcd.txn(request, this.link.name), call);

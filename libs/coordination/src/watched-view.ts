@@ -22,7 +22,7 @@ export interface ViewBackend {
   relative(key: string): string;
   list(signal: AbortSignal): Promise<{ revision: number; entries: readonly KeyValue[]; era: number }>;
   /** Keys below the prefix and how many of them were put after `revision`, both at the answered revision. */
-  probe(revision: number, signal: AbortSignal): Promise<Probe>;
+  probe(revision: number): Promise<Probe>;
   onClose(view: WatchedView): void;
 }
 
@@ -264,7 +264,7 @@ export class WatchedView implements View, WatchTarget {
     const cursor = this.#cursor;
     const sentAtMs = this.backend.clock.monotonicMs();
     try {
-      const probe = await this.backend.probe(cursor, signal);
+      const probe = await this.backend.probe(cursor);
       const same = cursor === this.#cursor && probe.era === this.#era && probe.era === this.backend.era();
       if (signal.aborted || !same) return 'unknown';
       if (probe.newer > 0 || probe.count !== this.#snapshot.size) return 'differs';

@@ -51,6 +51,11 @@ export interface WireStoreOptions {
   readonly random?: () => number;
 }
 
+interface ProbeBatch {
+  readonly requests: RangeRequest[];
+  readonly answers: Promise<readonly Probe[]>;
+}
+
 export class WireStore implements Store {
   readonly clock: Clock;
   readonly #wire: Wire;
@@ -59,6 +64,8 @@ export class WireStore implements Store {
   readonly #mux: WatchMux;
   readonly #views = new Set<WatchedView>();
   #suspicionOpen = false;
+  /** Still open to further requests. */
+  #probes: ProbeBatch | undefined;
   #closed = false;
 
   constructor(options: WireStoreOptions) {
@@ -155,7 +162,7 @@ export class WireStore implements Store {
         const listed = await this.list(prefix, { signal });
         return { ...listed, era: this.#era.era === era ? era : -1 };
       },
-      probe: (revision, signal) => this.#probe(fullPrefix, revision, signal),
+      probe: (revision) => this.#probe(fullPrefix, revision),
       onClose: (closed) => {
         this.#views.delete(closed);
       },
@@ -219,14 +226,50 @@ export class WireStore implements Store {
     return response;
   }
 
-  async #probe(fullPrefix: string, revision: number, signal: AbortSignal): Promise<Probe> {
+  /** All views that ask in one turn are answered by one call: a successor waits for it. */
+  #probe(fullPrefix: string, revision: number): Promise<Probe> {
+    const request = {
+      ...prefixRange(fullPrefix),
+      keysOnly: true,
+      limit: PROBE_LIMIT,
+      minModRevision: revision + 1,
+    };
+    const batch = (this.#probes ??= this.#nextProbes());
+    const index = batch.requests.push(request) - 1;
+    if (batch.requests.length === TXN_OPS_MAX) this.#probes = undefined;
+    return batch.answers.then((answers) => answers[index]!);
+  }
+
+  #nextProbes(): ProbeBatch {
+    const requests: RangeRequest[] = [];
+    const batch: ProbeBatch = { requests, answers: Promise.resolve().then(() => this.#answer(batch)) };
+    return batch;
+  }
+
+  async #answer(batch: ProbeBatch): Promise<readonly Probe[]> {
+    if (this.#probes === batch) this.#probes = undefined;
     const era = this.#era.era;
-    const response = await this.#range(
-      { ...prefixRange(fullPrefix), keysOnly: true, limit: PROBE_LIMIT, minModRevision: revision + 1 },
-      callOf({ signal }),
-    );
-    const { header, count, entries } = response;
-    return { revision: header.revision, count, newer: entries.length, era };
+    const answers = await this.#rangesAtOnce(batch.requests);
+    return answers.map(({ header, count, entries }) => ({
+      revision: header.revision,
+      count,
+      newer: entries.length,
+      era,
+    }));
+  }
+
+  /** A full etcd refuses every transaction, also one that only reads, but not single reads. */
+  async #rangesAtOnce(requests: readonly RangeRequest[]): Promise<readonly Omit<RangeResponse, 'more'>[]> {
+    try {
+      const { header, ranges } = await this.#linearizable(
+        (call) => this.#wire.ranges(requests, call),
+        callOf(),
+      );
+      return ranges.map((range) => ({ header, ...range }));
+    } catch (error) {
+      if (!(error instanceof MitosisError) || error.code !== 'exhausted') throw error;
+      return Promise.all(requests.map((request) => this.#range(request, callOf())));
+    }
   }
 
   /** Something looked older than what is known: one linearizable read tells. */

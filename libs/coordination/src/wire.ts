@@ -35,6 +35,12 @@ export interface RangeResponse {
   readonly count: number;
 }
 
+export interface RangesResponse {
+  readonly header: WireHeader;
+  /** In the order of the requests. */
+  readonly ranges: readonly Omit<RangeResponse, 'header'>[];
+}
+
 export interface WireCompare {
   readonly key: string;
   readonly target: 'create' | 'mod';
@@ -118,6 +124,8 @@ export interface WireCall {
  */
 export interface Wire {
   range(request: RangeRequest, call: WireCall): Promise<RangeResponse>;
+  /** All at one revision; at most `TXN_OPS_MAX`. */
+  ranges(requests: readonly RangeRequest[], call: WireCall): Promise<RangesResponse>;
   txn(request: WireTxn, call: WireCall): Promise<WireTxnResponse>;
   grantLease(ttlMs: number, call: WireCall): Promise<WireLease>;
   keepAlive(leaseId: string, call: WireCall): Promise<WireLease>;

@@ -68,6 +68,11 @@ export interface FunctionShell {
   /** One pass; never called concurrently, never without a live session. */
   pass(pass: Pass): Promise<PassResult>;
   stop(): Promise<void>;
+  /**
+   * On a standby, now and then: decides what its next leader would have to decide first, and throws it away. Writes
+   * nothing, calls nobody, returns at once.
+   */
+  rehearse?(): void;
   /** What `/status` shows of this function beside its last passes. */
   describe(): Readonly<Record<string, unknown>>;
 }

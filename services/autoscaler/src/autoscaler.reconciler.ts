@@ -137,6 +137,14 @@ export class AutoscalerReconciler implements FunctionShell {
     });
   }
 
+  rehearse(): void {
+    const { context, views } = this.here();
+    const spec = views.specRecord();
+    if (this.taken === undefined || spec === undefined || !views.synced) return;
+    const { advice } = this.taken.step;
+    decideTargets(views.input(context.nowMs(), spec.record, null), advice, 'run', this.advised);
+  }
+
   async stop(): Promise<void> {
     this.endViews();
     this.observed?.feed.stop();

@@ -92,6 +92,16 @@ export class ComposerReconciler implements FunctionShell {
     return this.talk(pass, children);
   }
 
+  rehearse(): void {
+    const { records, context } = this.here();
+    const spec = records.spec();
+    if (spec === null || !records.synced) return;
+    const nowMs = context.nowMs();
+    decideChildren(this.childrenInput(spec, nowMs));
+    decideBindings(this.bindingsInput(spec.record, nowMs), this.states, 'run', this.advised);
+    decideOverrides(spec.record.typeGraph, records.overrides(), nowMs);
+  }
+
   describe(): Readonly<Record<string, unknown>> {
     if (this.running === undefined) return {};
     const { feed, link, records } = this.running;

@@ -3,7 +3,14 @@
  * carries out what is committed. Must never act on a phase that is not committed, nor decide on views that may lack what
  * a predecessor wrote.
  */
-import { MitosisError, siteId, type health, type InstanceGraphView, type SiteId } from '@mitosis/contracts';
+import {
+  MitosisError,
+  siteId,
+  type Epoch,
+  type health,
+  type InstanceGraphView,
+  type SiteId,
+} from '@mitosis/contracts';
 import type { LeaderSession, WriteOp } from '@mitosis/coordination';
 import type { FunctionContext, FunctionShell, Pass, PassResult } from '@mitosis/service-kit';
 import { ActRunner } from './adapters/act-runner.js';
@@ -14,6 +21,7 @@ import { HealthViews } from './adapters/health-views.js';
 import { RouterTracker } from './adapters/router-tracker.js';
 import { compositeHealth } from './decide/composite.js';
 import { decideHealth } from './decide/decide-health.js';
+import { drill } from './decide/drill.js';
 import type { HealthInput } from './decide/input.js';
 import { wantedRelease } from './decide/stand-down.js';
 import type { Change, HealthPlan, Wait } from './decide/plan.js';
@@ -23,6 +31,8 @@ const ROUNDS_MAX = 6;
 const CATCH_UP_MS = 3_000;
 /** After a conflict the views need an event to arrive; this is the bound for the case that none does. */
 const CONFLICT_RETRY_MS = 50;
+/** Of what nobody commits. */
+const ZERO_EPOCH: Epoch = { incarnation: 0, revision: 0 };
 
 interface Running {
   readonly context: FunctionContext;
@@ -107,6 +117,14 @@ export class HealthReconciler implements FunctionShell {
     return mode === 'advise' ? this.advise(running, session) : this.reconcile(running, session, mode);
   }
 
+  rehearse(): void {
+    const running = this.running;
+    if (running === undefined || running.views.unsynced() !== undefined) return;
+    const input = this.observe(running, ZERO_EPOCH);
+    const plans = [decideHealth(input), ...drill(input)];
+    for (const change of plans.flatMap(({ changes }) => changes)) writesOf(change);
+  }
+
   describe(): Readonly<Record<string, unknown>> {
     const running = this.running;
     if (running === undefined) return {};
@@ -132,7 +150,7 @@ export class HealthReconciler implements FunctionShell {
     const running = this.require();
     const session = running.context.requireSession();
     this.requireSynced(running);
-    return compositeHealth(this.observe(running, session), this.last?.waits ?? []);
+    return compositeHealth(this.observe(running, session.epoch), this.last?.waits ?? []);
   }
 
   graph(): InstanceGraphView {
@@ -160,7 +178,7 @@ export class HealthReconciler implements FunctionShell {
   }
 
   /** Everything a decision is made from, as it is now. */
-  observe(running: Running, session: LeaderSession): HealthInput {
+  observe(running: Running, epoch: Epoch): HealthInput {
     const { context, views, agents, routers, children, acts } = running;
     const stored = views.read();
     const nowMs = context.nowMs();
@@ -170,7 +188,7 @@ export class HealthReconciler implements FunctionShell {
       nowMs,
       level: context.level,
       self: context.replica,
-      epoch: session.epoch,
+      epoch,
       random: context.random,
       management: {
         release: wantedRelease(context.config.release, stored.spec?.value),
@@ -210,7 +228,8 @@ export class HealthReconciler implements FunctionShell {
     if (regressed) running.routers.reset();
     const known = this.session === session && !regressed;
     if (known && !this.uncertain) return;
-    await running.context.store.catchUp({ timeoutMs: CATCH_UP_MS });
+    // What a predecessor wrote was shown before the session was announced.
+    if (this.uncertain || regressed) await running.context.store.catchUp({ timeoutMs: CATCH_UP_MS });
     this.uncertain = false;
     this.last = undefined;
     if (known) return;
@@ -236,7 +255,7 @@ export class HealthReconciler implements FunctionShell {
     let acted = 0;
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const signature = this.signature(running, mode);
-      const plan = decideHealth(this.observe(running, session));
+      const plan = decideHealth(this.observe(running, session.epoch));
       this.last = { signature, wakeAtMs: plan.wakeAtMs, waits: plan.waits };
       acted += running.acts.carryOut(plan.acts, session);
       if (plan.changes.length === 0) break;
@@ -277,7 +296,7 @@ export class HealthReconciler implements FunctionShell {
   /** Says what it would do, once for each new answer, and does nothing. */
   private async advise(running: Running, session: LeaderSession): Promise<PassResult> {
     const signature = this.signature(running, 'advise');
-    const plan = decideHealth(this.observe(running, session));
+    const plan = decideHealth(this.observe(running, session.epoch));
     this.last = { signature, wakeAtMs: plan.wakeAtMs, waits: plan.waits };
     const decisions = plan.changes.flatMap((change) => change.decisions);
     // Ids are drawn anew each time: the advice is the same when its words are.

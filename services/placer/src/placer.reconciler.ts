@@ -116,6 +116,18 @@ export class PlacerReconciler implements FunctionShell {
     };
   }
 
+  /** What is so, and one instance more of the first component. */
+  rehearse(): void {
+    if (READ.some((family) => !this.require().views[family].synced)) return;
+    const input = this.observe(ZERO_EPOCH);
+    const [first] = input.targets;
+    decidePlacement(input);
+    if (first === undefined) return;
+    const [name, { value, modRevision }] = first;
+    const more = { value: { ...value, count: value.count + 1 }, modRevision: modRevision + 1 };
+    decidePlacement({ ...input, targets: new Map(input.targets).set(name, more) });
+  }
+
   describe(): Readonly<Record<string, unknown>> {
     if (this.running === undefined) return {};
     return { budget: this.budget, uses: this.uses().uses };
@@ -189,7 +201,8 @@ export class PlacerReconciler implements FunctionShell {
   /** Once a session, and after each commit: what is decided on must include everything that was committed before. */
   private async begin(running: Running, session: LeaderSession): Promise<void> {
     if (this.session === session && !this.uncertain) return;
-    await running.context.store.catchUp({ timeoutMs: CATCH_UP_MS });
+    // What a predecessor wrote was shown before the session was announced.
+    if (this.uncertain) await running.context.store.catchUp({ timeoutMs: CATCH_UP_MS });
     this.uncertain = false;
     if (this.session !== session) void running.children.run(session.signal);
     this.session = session;

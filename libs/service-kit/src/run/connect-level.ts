@@ -37,6 +37,10 @@ export const connectLevel = (
   return {
     store,
     etcdMembers: cluster,
+    warmUp: () => {
+      store.warmUp();
+      cluster.warmUp();
+    },
     join: ({ address, member }) =>
       joinLevel({
         store,

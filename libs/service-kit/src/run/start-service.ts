@@ -10,7 +10,7 @@ import { credentials } from '@grpc/grpc-js';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { ServiceConfig } from '../config.js';
 import type { Edge } from '../edge/nest-edge.js';
-import type { FunctionContext } from '../function.js';
+import type { FunctionContext, FunctionShell } from '../function.js';
 import type { Logger } from '../logger.js';
 import type { CredentialsFor } from '../peers/channels.js';
 import { GrpcPeers } from '../peers/grpc-peers.js';
@@ -19,6 +19,7 @@ import { watchAgent } from './agent-watch.js';
 import { FunctionRunner } from './function-runner.js';
 import { LevelDirectory } from './level-directory.js';
 import { ManagedProcess } from './managed-process.js';
+import { rehearse } from './rehearsal.js';
 import { createRunnerMetrics } from './runner-metrics.js';
 import { ViewCache } from './view-cache.js';
 
@@ -29,6 +30,8 @@ export interface LevelConnection {
   readonly etcdMembers?: EtcdMembers;
   /** Must not wait for the store: the membership gets its lease when the store answers. */
   join(options: JoinOptions): Membership;
+  /** Pays once for what first calls would cost, which nobody should wait for in a failover. */
+  warmUp?(): void;
 }
 
 export interface JoinOptions {
@@ -141,6 +144,10 @@ export const startService = async (options: StartOptions): Promise<RunningServic
   });
   await Promise.all(starts);
   state.started();
+  const shells = [...runners.values()].map(({ shell }) => shell);
+  const leads = ({ fn }: FunctionShell): boolean => runners.get(fn)?.status().leading === true;
+  void rehearse({ shells, leads, clock: systemClock, log }, ending.signal);
+  connection.warmUp?.();
   log.info({ grpc: edge.grpc, http: edge.http, functions: [...runners.keys()] }, 'started');
   return {
     grpc: edge.grpc,
