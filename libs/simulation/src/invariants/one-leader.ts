@@ -57,7 +57,13 @@ export const commitsByTheHolder: Invariant = {
   summary:
     'only who holds the oldest election key of a function writes its records, in the order of the store',
   watch: (level, fail) => {
-    /** Who has not written since the store was made anew: by the answer to the first write it sees that. */
+    /**
+     * Who has not written since the store was made anew. Its first write is excused, and no other: a snapshot may hold the
+     * key a leader led by while an older one, gone since, stood before it. Both keys are there again, the fence of the
+     * leader of before (its own key, the `level` record) holds, and nothing in the store can tell it that it does not lead.
+     * The answer does: its revision or raft term lies behind what the process has seen, so that every view lists again and
+     * the candidate finds the older key before the next write. Acts do not profit: the new incarnation fences them.
+     */
     let unaware = new Set<string>();
     return {
       onStoreReplaced: () => (unaware = new Set(level.children().map(({ id }) => id))),
