@@ -70,6 +70,13 @@ export class Host {
     return hostProcesses(this.home);
   }
 
+  /** What the agent says of itself. */
+  hello(): Promise<agent.AgentInfo> {
+    return unary<agent.AgentInfo>((callback) =>
+      this.agentClient.hello({}, new Metadata(), deadline(), callback),
+    );
+  }
+
   async levels(): Promise<readonly agent.LevelInfo[]> {
     const reply = await unary<agent.LevelList>((callback) =>
       this.agentClient.levels({}, new Metadata(), deadline(), callback),

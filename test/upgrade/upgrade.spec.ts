@@ -2,8 +2,10 @@
  * Two adjacent builds in one level: brought up by the one, rolled to the other by its `mitosis up`, and back, under a
  * constant load of idempotent requests. In between, managers and routers of both serve the same level.
  */
+import { copyFileSync, existsSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { programHash } from '@mitosis/actuators';
 import { MANAGEMENT_COMPONENTS } from '@mitosis/contracts';
 import { Host, REPOSITORY } from '../level/host.js';
 import { startLoad } from '../level/load.js';
@@ -17,7 +19,10 @@ const BUILD_MS = 10 * 60_000;
 const ROLL_MS = 120_000;
 
 const port = 17_080 + (process.pid % 900);
-const host = new Host({ SHOP_PORT: String(port) });
+const env: Record<string, string> = { SHOP_PORT: String(port) };
+const host = new Host(env);
+/** Another etcd to the programs, whatever its version: they are told apart by their place. */
+const otherEtcd = mkdtempSync('/tmp/m-e');
 const present = host.cli;
 
 /** A router's version is its release and the hash of its sockets. */
@@ -41,6 +46,35 @@ const releases = async (): Promise<ReadonlyMap<string, ReadonlySet<string>>> => 
   return found;
 };
 
+interface Standing {
+  readonly agent: { readonly pid: number; readonly program: string };
+  /** Pids by id. */
+  readonly application: ReadonlyMap<string, number>;
+  readonly etcd: ReadonlyMap<
+    string,
+    { readonly pid: number; readonly ports: Readonly<Record<string, number>> }
+  >;
+}
+
+/** What is no manager and no router. */
+const standing = async (): Promise<Standing> => {
+  const { pid, program } = await host.hello();
+  const all = (await Promise.all(LEVELS.map((level) => host.level(level)))).flatMap(
+    ({ agentSays }) => agentSays,
+  );
+  return {
+    agent: { pid, program },
+    application: new Map(
+      all.filter((one) => one.class === 'application').map((one) => [one.id, one.pid] as const),
+    ),
+    etcd: new Map(
+      all
+        .filter((one) => one.component === MANAGEMENT_COMPONENTS.etcd)
+        .map((one) => [one.id, { pid: one.pid, ports: one.ports }] as const),
+    ),
+  };
+};
+
 describe('two adjacent builds of the management', () => {
   let previous = '';
   beforeAll(async () => {
@@ -52,7 +86,10 @@ describe('two adjacent builds of the management', () => {
     expect(up.code, up.stderr).toBe(0);
     await host.converged(LEVELS);
   }, BUILD_MS);
-  afterAll(() => host.dispose());
+  afterAll(async () => {
+    await host.dispose();
+    rmSync(otherEtcd, { recursive: true, force: true });
+  });
 
   const roll = async (cli: string): Promise<void> => {
     const [before] = [...(await releases()).values()].flatMap((set) => [...set]);
@@ -83,7 +120,42 @@ describe('two adjacent builds of the management', () => {
         expect(mixed, `${level} ${component}`).toContain(`${level} ${component}`);
   };
 
-  it('roll to the newer one without a failed request', () => roll(present), ROLL_MS * 2);
+  it(
+    'roll to the newer one without a failed request: managers, routers, the agent and each etcd member',
+    async () => {
+      const before = await standing();
+      for (const name of ['etcd', 'etcdctl']) {
+        const from = (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, name));
+        copyFileSync(from.find((path) => existsSync(path)) ?? name, join(otherEtcd, name));
+      }
+      env['MITOSIS_ETCD_BIN'] = join(otherEtcd, 'etcd');
+      await roll(present);
+      const after = await standing();
+      // Replaced where the two builds' agents differ, and then by this build's.
+      expect(after.agent.program).toBe(programHash(join(REPOSITORY, 'services/agent/dist/bundle/main.mjs')));
+      expect(after.agent.pid !== before.agent.pid).toBe(after.agent.program !== before.agent.program);
+      // What the old agent started is the new one's, untouched.
+      const kept = [...before.application].filter(([id]) => after.application.has(id));
+      expect(kept.length).toBeGreaterThan(2);
+      for (const [id, pid] of kept) expect(after.application.get(id), id).toBe(pid);
+      // Every member of every level: the same one, at its ports, another process of the other program.
+      expect([...after.etcd.keys()]).toEqual([...before.etcd.keys()]);
+      expect(after.etcd.size).toBe(LEVELS.length);
+      for (const [id, { pid, ports }] of after.etcd) {
+        expect(ports).toEqual(before.etcd.get(id)?.ports);
+        expect(readlinkSync(`/proc/${pid}/exe`), id).toBe(env['MITOSIS_ETCD_BIN']);
+      }
+    },
+    ROLL_MS * 2,
+  );
+
+  it('leaves everything as it is when the same is brought up again', async () => {
+    const before = await standing();
+    const up = await host.mitosis('up', COMPOSE);
+    expect(up.code, up.stderr).toBe(0);
+    const after = await standing();
+    expect([after.agent, after.etcd]).toEqual([before.agent, before.etcd]);
+  });
 
   it('obey the newer one: a count set by hand is carried out', async () => {
     expect((await host.mitosis('scale', 'shop', 'web=3')).code).toBe(0);
