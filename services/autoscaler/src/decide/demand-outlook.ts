@@ -145,12 +145,27 @@ const relative = (forecast: number, level: number): number =>
 
 /** Judged PENDING_MAX times per horizon, which is one piece of evidence; what is older than about 30 horizons fades. */
 const EVIDENCE = 1.5 / PENDING_MAX;
+/** Forecasts that follow each other more closely are judged for the current level alone, to save time. */
+const CLOSE_MS = 2_500;
+
+const spacingOf = (horizonMs: number): number => (1.2 * horizonMs) / PENDING_MAX;
+
+/** What one judgement of the averages is worth. */
+const evidenceOf = (horizonMs: number): number =>
+  spacingOf(horizonMs) >= CLOSE_MS ? EVIDENCE : Math.min(1, PAST_MS / horizonMs);
 const ODDS_FADE = 1 - 1 / 600;
 const ODDS_MAX = 12;
 
-const judgedSlow = (expert: Slow, forecast: number, actual: number, most: number, came: number): Slow => {
+const judgedSlow = (
+  expert: Slow,
+  forecast: number,
+  actual: number,
+  most: number,
+  came: number,
+  evidence: number,
+): Slow => {
   const gained = Math.max(-4, Math.min(4, Math.log(densityOf(expert.atEnd, forecast, actual, true) / came)));
-  const odds = ODDS_FADE * expert.odds + EVIDENCE * gained;
+  const odds = ODDS_FADE * expert.odds + evidence * gained;
   return {
     ...expert,
     atEnd: withError(expert.atEnd, forecast, actual, true),
@@ -166,7 +181,8 @@ const nextSlow = (state: OutlookState, latest: number): readonly Slow[] =>
     return { ...expert, level: expert.level + gain * (latest - expert.level) };
   });
 
-const judged = (state: OutlookState, nowMs: number): OutlookState => {
+const judged = (state: OutlookState, nowMs: number, horizonMs: number): OutlookState => {
+  const evidence = evidenceOf(horizonMs);
   if (!isDue(state.pending, nowMs)) return state;
   let { atEnd, highest, plainError, trendError, slow } = state;
   const pending: Pending[] = [];
@@ -174,8 +190,10 @@ const judged = (state: OutlookState, nowMs: number): OutlookState => {
     const [dueMs, forecast, plain, trended, most] = made;
     if (dueMs > nowMs) pending.push(made);
     if (dueMs > nowMs || nowMs - dueMs > GAP_MS) continue;
-    const came = densityOf(atEnd, forecast, state.level);
-    slow = slow.map((expert, i) => judgedSlow(expert, made[5][i] ?? 0, state.level, most, came));
+    if (made[5].length > 0) {
+      const came = densityOf(atEnd, forecast, state.level);
+      slow = slow.map((expert, i) => judgedSlow(expert, made[5][i] ?? 0, state.level, most, came, evidence));
+    }
     atEnd = withError(atEnd, forecast, state.level);
     highest = withError(highest, forecast, most);
     plainError += 0.05 * (relative(plain, state.level) - plainError);
@@ -219,9 +237,10 @@ export const observeOutlook = (
       ? seen
       : { ...seen, past: [...seen.past, level].slice(-PAST_KEPT), pastMs: nowMs },
     nowMs,
+    horizonMs,
   );
   const last = state.pending.at(-1);
-  if (last !== undefined && nowMs + horizonMs - last[0] < (1.2 * horizonMs) / PENDING_MAX) return state;
+  if (last !== undefined && nowMs + horizonMs - last[0] < spacingOf(horizonMs)) return state;
   const trended = trendedOf(state, horizonMs);
   const made: Pending = [
     nowMs + horizonMs,
@@ -229,7 +248,9 @@ export const observeOutlook = (
     level,
     trended,
     level,
-    state.slow.map((expert) => expert.level),
+    spacingOf(horizonMs) >= CLOSE_MS || state.pastMs === nowMs
+      ? state.slow.map((expert) => expert.level)
+      : [],
   ];
   return { ...state, pending: [...state.pending, made].slice(-PENDING_MAX) };
 };

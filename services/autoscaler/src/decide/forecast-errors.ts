@@ -19,8 +19,8 @@ const FINEST = 0.03;
 /** Errors remembered per octave of load. */
 const MEMORY = 900;
 /** What errors at other loads say about this one, while little was seen of it. */
-const NEIGHBOUR = 0.3;
-const STRANGER = 0.1;
+const NEIGHBOUR = 0.1;
+const STRANGER = 0.01;
 /** Before anything was seen: weights by ln(actual / forecast). */
 const PRIOR: readonly (readonly [number, number])[] = [
   [-0.1, 1],
@@ -31,7 +31,7 @@ const PRIOR: readonly (readonly [number, number])[] = [
   [1.1, 0.03],
 ];
 /** Errors that weigh as much as what is thought before: they overlap, so that these are about three horizons. */
-const OWN_ENOUGH = 200;
+const OWN_ENOUGH = 100;
 /** Below the weight of anything an instance could be worth its least price for: old errors fade towards it and stay away. */
 const NEGLIGIBLE = 1e-6;
 /** Below this the logarithm of a ratio says nothing. */

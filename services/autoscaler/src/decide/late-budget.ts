@@ -15,7 +15,10 @@ export type LateBudget = {
   readonly lastMs: number;
 };
 
-export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: 0, lastMs: 0 };
+/** A little less than the plan says: as long as leaps have not been seen they are not known to be missing. */
+const BIAS_FIRST = -0.3;
+
+export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: BIAS_FIRST, lastMs: 0 };
 
 /** Windows of ten seconds, looked at when they share no second. */
 const WINDOW_MS = 10_000;
@@ -24,9 +27,9 @@ const FADE_MS = 12 * 3_600_000;
 const AIM = 0.6;
 /** Until this much was seen the account says little. */
 const PRIOR_S = 900;
-const GAIN = 1.5;
+const GAIN = 0.7;
 /** Of the bias, per hour and unit of logarithmic deviation. */
-const BIAS_PER_HOUR = 2.5;
+const BIAS_PER_HOUR = 1.5;
 const BIAS_MAX = 1.5;
 const FACTOR_MIN = 0.1;
 const FACTOR_MAX = 10;

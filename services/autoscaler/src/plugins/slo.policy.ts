@@ -281,7 +281,7 @@ const planFor = (observation: ComponentObservation, state: SloState, forecast: F
 };
 
 /** How long fewer must have been enough, where the user names no time: the price has the rest in it already. */
-const HOLD_MIN_MS = 5_000;
+const HOLD_MIN_MS = 8_000;
 /** Ten seconds of latencies, and what passes until they are seen. */
 const STEP_UNSEEN_MS = 12_000;
 const HOLD_MAX_MS = 30_000;
@@ -294,7 +294,7 @@ const holdOf = (
 ): number => {
   if (given > 0) return Math.max(given, planned.price === null ? 2 * startMsOf(observation) : 0);
   if (planned.price === null) return Math.max(usual, 2 * startMsOf(observation));
-  return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.15 * startMsOf(observation)));
+  return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.5 * startMsOf(observation)));
 };
 
 const step = (
