@@ -94,8 +94,16 @@ const wanted = (
       always: true,
     };
   }
-  const { count, reason } = recommendation;
-  return { count, reason: reason + bounded(component, count), policy: component.policy.kind, always: false };
+  const { count } = recommendation;
+  return {
+    count,
+    // Put into words only for a change: most decisions keep what is there.
+    get reason() {
+      return recommendation.reason + bounded(component, count);
+    },
+    policy: component.policy.kind,
+    always: false,
+  };
 };
 
 /** Figures every scaling decision is explained with. */
