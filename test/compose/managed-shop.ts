@@ -10,6 +10,8 @@ const IMAGE = 'mitosis-test-shop';
 /** The compose file's default. */
 const PORT = 8_094;
 const BOUND_MS = 90_000;
+/** No answer for this long: it hangs. Twenty containers start and end on the machine meanwhile, so slow is not that. */
+const HANGS_MS = 60_000;
 
 export interface InstanceOf {
   readonly id: string;
@@ -48,7 +50,7 @@ export class ManagedShop {
    * Node that cannot share them (before 22.12) one follows the other within a second, and refuses until then.
    */
   load(perSecond: number): Load {
-    return startLoad(this.url, perSecond, { waitsBeforeRetry: true });
+    return startLoad(this.url, perSecond, { waitsBeforeRetry: true, timeoutMs: HANGS_MS });
   }
 
   private async graph(): Promise<GraphOf> {

@@ -35,6 +35,8 @@ export interface LoadOptions {
    * that broke is followed by a moment in which it refuses.
    */
   readonly waitsBeforeRetry?: boolean;
+  /** When a request counts as never answered. Default 10 s. */
+  readonly timeoutMs?: number;
 }
 
 export function startLoad(url: string, perSecond: number, options: LoadOptions = {}): Load {
@@ -74,7 +76,8 @@ export function startLoad(url: string, perSecond: number, options: LoadOptions =
 async function send(url: string, agent: http.Agent, counts: LoadCounts, options: LoadOptions): Promise<void> {
   counts.sent += 1;
   const start = performance.now();
-  const first = await get(url, agent);
+  const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+  const first = await get(url, agent, timeoutMs);
   if (first.kind === 'refused') counts.refused += 1;
   if (first.kind === 'reset') counts.resets += 1;
   let last = first;
@@ -82,7 +85,7 @@ async function send(url: string, agent: http.Agent, counts: LoadCounts, options:
   const retried = first.kind === 'refused' || first.kind === 'reset';
   if (first.kind === 'refused' || (retried && options.waitsBeforeRetry === true))
     await new Promise((resolve) => setTimeout(resolve, RETRY_WITHIN_MS - 200));
-  if (retried) last = await get(url, AGAIN);
+  if (retried) last = await get(url, AGAIN, timeoutMs);
   counts.latenciesMs.push(performance.now() - start);
   if (last.kind === 'answered' && last.status < 500) {
     counts.ok += 1;
@@ -98,9 +101,9 @@ type Outcome =
   | { readonly kind: 'answered'; readonly status: number; readonly body: string }
   | { readonly kind: 'refused' | 'reset' | 'timeout'; readonly reason: string };
 
-function get(url: string, agent: http.Agent): Promise<Outcome> {
+function get(url: string, agent: http.Agent, timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve) => {
-    const request = http.get(url, { agent, timeout: REQUEST_TIMEOUT_MS }, (response) => {
+    const request = http.get(url, { agent, timeout: timeoutMs }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
@@ -112,7 +115,7 @@ function get(url: string, agent: http.Agent): Promise<Outcome> {
       response.on('error', (error) => resolve({ kind: 'reset', reason: error.message }));
     });
     request.on('timeout', () => {
-      resolve({ kind: 'timeout', reason: `no answer in ${REQUEST_TIMEOUT_MS} ms` });
+      resolve({ kind: 'timeout', reason: `no answer in ${timeoutMs} ms` });
       request.destroy();
     });
     request.on('error', (error: NodeJS.ErrnoException) =>

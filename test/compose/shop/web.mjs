@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { serve } from './serve.mjs';
 
 const QUOTE = 'http://quote:8080/';
-const LONGEST_MS = 9_000;
+const LONGEST_MS = 25_000;
 /** An address that another router takes over refuses for a moment. */
 const AGAIN_AFTER_MS = 1_500;
 const kept = new http.Agent({ keepAlive: true, maxSockets: 32 });
