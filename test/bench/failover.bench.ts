@@ -1,7 +1,8 @@
 /**
- * Leader processes of a real level killed while work is pending: from the kill to the first act of the successor that the
- * work needs and an agent accepts (health), or to its first needed write (autoscaler, placer). Half of the events kill an
- * instance with the leader; the other half leave an override that the dead leader had just committed. JSON lines.
+ * Leader processes of a real level killed while work is pending for all that decide: an instance ended, a count changed by
+ * hand, an override of nothing. From the kill to the first act of the successor that an agent accepts (health), and to the
+ * first write that is needed and committed (composer, autoscaler, and the placer, which waits for the autoscaler's).
+ * The monitor writes nothing; a router's leader only where there are child levels. JSON lines.
  * Usage: pnpm bench:failover [events]
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,8 @@ import { HistoryTail } from './failover/history-tail.js';
 const EVENTS = Number(process.argv[2] ?? 100);
 const LEVEL = 'failover';
 const COMPONENTS = ['a', 'b', 'c'] as const;
+/** Not in the composition: the composer takes its override away. */
+const UNKNOWN = 'nothing';
 /** Its place must count as healthy before, or the back-off of failures in a row is measured. */
 const HEALTHY_MS = 10_500;
 const BOUND_MS = 20_000;
@@ -54,8 +57,7 @@ try {
   for (let event = 0; event < EVENTS; event += 1) {
     const view = await readyForNext();
     tail.forget();
-    if (event % 2 === 0) await killWithInstance(view, tail);
-    else await killAfterOverride(view, tail, store, 1 + (Math.floor(event / 2) % 2 === 0 ? 1 : 0));
+    await killWhileWorkIsPending(view, tail, store, event % 2 === 0 ? 2 : 1);
   }
   await store.close();
   const { problems, counts } = checkHistory(readHistory(host.home));
@@ -103,43 +105,59 @@ function pidsOf(id: string): readonly number[] {
     .map(({ pid }) => pid);
 }
 
-async function killWithInstance(view: LevelView, tail: HistoryTail): Promise<void> {
-  const leader = leaderOf(view);
-  const pids = [...pidsOf(victimOf(view) ?? ''), ...pidsOf(leader.replica)];
-  pids.forEach(kill);
-  const killedMs = machineMs();
-  const act = await tail.first('start', (entry) => isAct(entry, leader.revision, 'start'), BOUND_MS);
-  const session = await tail.first('session', (entry) => isBegin(entry, leader.revision), BOUND_MS);
-  note('health: session after kill', session.t - killedMs);
-  note('health: replacement of a killed instance accepted', act.t - killedMs);
-}
-
-async function killAfterOverride(
+/** The leader stops before it can act on what comes; then everything is due at once, and it is killed. */
+async function killWhileWorkIsPending(
   view: LevelView,
   tail: HistoryTail,
   store: EtcdStore,
   count: number,
 ): Promise<void> {
   const leader = leaderOf(view);
-  const record: OverrideRecord = {
-    v: 1,
-    component: componentName('d'),
-    count,
-    expiresAtMs: 0,
-    reason: 'bench',
-  };
   const pids = pidsOf(leader.replica);
   pids.forEach((pid) => process.kill(pid, 'SIGSTOP'));
-  await store.txn([], [{ kind: 'put', key: KEYS.override('d'), value: JSON.stringify(record) }]);
+  const overrides = [override('d', count), override(UNKNOWN, 1)];
+  await store.txn(
+    [],
+    overrides.map((record) => ({
+      kind: 'put',
+      key: KEYS.override(record.component),
+      value: JSON.stringify(record),
+    })),
+  );
+  pidsOf(victimOf(view) ?? '').forEach(kill);
   pids.forEach(kill);
   const killedMs = machineMs();
-  const target = await written(tail, leader.revision, KEYS.target('d'));
-  const place = await written(tail, leader.revision, KEYS.placement('d'));
-  note('autoscaler: target written', target.t - killedMs);
-  note('placer: placement written', place.t - killedMs);
-  if (count === 1) return;
-  const act = await tail.first('start', (entry) => isAct(entry, leader.revision, 'start'), BOUND_MS);
-  note('health: start after an override, through three functions', act.t - killedMs);
+  const since = async (name: string, entry: Promise<Stamped>): Promise<void> =>
+    note(name, (await entry).t - killedMs);
+  const after = leader.revision;
+  await Promise.all([
+    since(
+      'health: session',
+      tail.first('session', (entry) => isBegin(entry, after), BOUND_MS),
+    ),
+    since('health: start of a replacement accepted', started(tail, after, ...COMPONENTS)),
+    since('composer: override of no component removed', written(tail, after, KEYS.override(UNKNOWN))),
+    since('autoscaler: target written', written(tail, after, KEYS.target('d'))),
+    since('placer: placement written, after the target', written(tail, after, KEYS.placement('d'))),
+    ...(count === 1
+      ? []
+      : [since('health: start accepted, after target and placement', started(tail, after, 'd'))]),
+  ]);
+}
+
+function override(component: string, count: number): OverrideRecord {
+  return { v: 1, component: componentName(component), count, expiresAtMs: 0, reason: 'bench' };
+}
+
+function started(tail: HistoryTail, after: number, ...components: readonly string[]): Promise<Stamped> {
+  return tail.first(
+    `start of ${components.join(' or ')}`,
+    (entry) =>
+      isAct(entry, after, 'start') &&
+      entry.k === 'act' &&
+      components.some((component) => entry.id.startsWith(`${component}-`)),
+    BOUND_MS,
+  );
 }
 
 function isAct(entry: Stamped, after: number, verb: string): boolean {
