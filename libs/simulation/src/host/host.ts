@@ -22,6 +22,8 @@ export interface StoredInstance {
 export interface Disk {
   highest: Epoch;
   incarnation: number;
+  /** The store was made anew, and the management has not begun anew yet. */
+  recovering: boolean;
   tombstones: readonly Tombstone[];
   readonly instances: Map<string, StoredInstance>;
   readonly listeners: Map<string, { readonly host: string; readonly port: number }>;
@@ -74,6 +76,7 @@ export const newHost = (site: string, address: string, agentPort: number): Host 
   disk: {
     highest: { incarnation: 0, revision: 0 },
     incarnation: 1,
+    recovering: false,
     tombstones: [],
     instances: new Map(),
     listeners: new Map(),

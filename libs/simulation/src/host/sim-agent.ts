@@ -9,7 +9,7 @@ import {
   restPorts,
   type FenceVerdict,
 } from '@mitosis/agent/decide';
-import { MitosisError, type agent, type common, type Epoch } from '@mitosis/contracts';
+import { MANAGEMENT_COMPONENTS, MitosisError, type agent, type common, type Epoch } from '@mitosis/contracts';
 import type { Random } from '../random.js';
 import type { ProcessClock } from '../world/process-clock.js';
 import type { RpcServer, StreamSource } from '../world/sim-peers.js';
@@ -78,6 +78,7 @@ export class SimAgent implements RpcServer {
       const instance = this.instances.get(id);
       if (instance !== undefined) instance.stop(-1, () => this.drop(instance));
     }
+    if (host.disk.recovering) this.restartManagement();
   }
 
   get statuses(): readonly agent.InstanceStatus[] {
@@ -90,11 +91,12 @@ export class SimAgent implements RpcServer {
   }
 
   /** Managers and routers begin anew, under the incarnation of now: what follows a store that was made anew. */
-  restartManagement(except: string): void {
+  restartManagement(): void {
     for (const instance of this.instances.values()) {
       const { spec } = instance.stored;
-      if (spec.class === 'management' && spec.component !== except) instance.restart();
+      if (spec.class === 'management' && spec.component !== MANAGEMENT_COMPONENTS.etcd) instance.restart();
     }
+    this.options.host.disk.recovering = false;
   }
 
   private hello(): agent.AgentInfo {

@@ -303,8 +303,10 @@ export class SimLevel {
     this.trace.add(`restored from ${taken.atMs}`);
     this.etcd.restore(taken.snapshot);
     host.disk.incarnation += 1;
+    // An agent that died on the way goes on with it when it is back.
+    host.disk.recovering = true;
     for (const observer of this.observers) observer.onStoreReplaced?.();
-    this.agents.get(host.site)?.restartManagement(MANAGEMENT_COMPONENTS.etcd);
+    this.agents.get(host.site)?.restartManagement();
   }
 
   /** A follower takes the party for dead although it lives. Returns whether somebody watches it. */

@@ -16,6 +16,12 @@ describe('found by simulation', { timeout: 120_000 }, () => {
     expect(await outcomeOf(1, schedule)).toBeUndefined();
   });
 
+  it('a store made anew over which its agent died: the management went on under the old incarnation, refused for ever', async () => {
+    const schedule =
+      'restore@7146+0#1324252067,restart-agent@10392+2790#1931029662,restore@11360+0#885637615';
+    expect(await outcomeOf(1298, schedule)).toBeUndefined();
+  });
+
   it('both managers on the first machine, and its loss: nobody led until it came back', async () => {
     const { coverage } = await runSeed({
       seed: 1,

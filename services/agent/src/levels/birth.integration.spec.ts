@@ -19,6 +19,8 @@ import {
   type agent,
   type Release,
 } from '@mitosis/contracts';
+import { readDurable, writeDurable } from '@mitosis/actuators';
+import type { LevelState } from '../state/records.js';
 import { findEtcdctl } from '../adapters/etcdctl.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { act, AgentUnderTest, epoch, until } from '../testing/agent-under-test.testing.js';
@@ -225,6 +227,30 @@ describe('birth', () => {
     const after = await Promise.all(members.map(({ id }) => healthy(id)));
     for (const member of after)
       expect(etcdctl(member, 'get', 'key', '--print-value-only').trim()).toBe('before');
+  });
+
+  it('lets the management begin anew also when the agent died between the new store and that', async () => {
+    const born = await host.birth(request('a'));
+    await healthy(born.etcd[0]!.id);
+    await healthy(born.manager!.id);
+    await host.kill();
+    // What is on disk at that moment.
+    const path = join(host.home, 'levels/shop/level.json');
+    const stateOf = async (): Promise<LevelState> => {
+      const read = await readDurable<LevelState>(path);
+      if (read.kind !== 'value') throw new Error(`${path}: ${read.kind}`);
+      return read.value;
+    };
+    const recovery = { snapshot: '', incarnation: 2 };
+    await writeDurable(path, { ...(await stateOf()), incarnation: 2, recovery } satisfies LevelState);
+    await host.up();
+    await until(
+      'the manager knows',
+      async () => (await host.output('shop', born.manager!.id)).includes('manager 2 '),
+      30_000,
+    );
+    await until('nothing is left to do', async () => (await stateOf()).recovery === null, 30_000);
+    expect((await host.levels()).levels[0]?.incarnation).toBe(2);
   });
 
   it('starts empty under a newer incarnation when there is no snapshot', async () => {

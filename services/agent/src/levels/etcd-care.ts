@@ -138,8 +138,7 @@ export class EtcdCare {
     try {
       const snapshot = await this.provenCopy(level, first, file);
       const incarnation = level.state.incarnation + 1;
-      await level.exclusively(() => this.recoverNow(level, snapshot, incarnation));
-      await this.restartManagement(level);
+      await this.makeAnew(level, snapshot, incarnation);
       return incarnation;
     } finally {
       this.recovering.delete(level);
@@ -182,13 +181,23 @@ export class EtcdCare {
   private async recover(level: Level, snapshot: string, incarnation: number): Promise<void> {
     this.recovering.add(level);
     try {
-      await level.exclusively(() => this.recoverNow(level, snapshot, incarnation));
-      await this.restartManagement(level);
+      await this.makeAnew(level, snapshot, incarnation);
     } catch (error) {
       this.host.log.error({ level: level.name, error: String(error) }, 'etcd could not be made anew');
     } finally {
       this.recovering.delete(level);
     }
+  }
+
+  /**
+   * The intent is on disk until the management has begun anew, too: whoever goes on under the old incarnation is refused by
+   * every agent, and nobody would restart it.
+   */
+  private async makeAnew(level: Level, snapshot: string, incarnation: number): Promise<void> {
+    if (level.state.incarnation < incarnation)
+      await level.exclusively(() => this.recoverNow(level, snapshot, incarnation));
+    await this.restartManagement(level);
+    await level.saved.update({ recovery: null });
   }
 
   private async recoverNow(level: Level, snapshot: string, incarnation: number): Promise<void> {
@@ -203,7 +212,7 @@ export class EtcdCare {
         await level.saved.update({ recovery: { snapshot: '', incarnation } });
         for (const member of members) await this.startEmpty(member, incarnation);
       }
-      await level.saved.update({ incarnation, recovery: null });
+      await level.saved.update({ incarnation });
     } finally {
       await Promise.all(members.map((member) => member.letGo()));
     }
