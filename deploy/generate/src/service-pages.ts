@@ -14,32 +14,29 @@ type Settings = Readonly<Record<string, Setting<unknown>>>;
 interface Beside {
   /** What it needs of the system it runs beside, and what it then does. */
   readonly text: string;
-  readonly more?: string;
+  /** What it is told for that. */
+  readonly environment?: string;
 }
 
 /** What one service is good for beside a system that has none of the others. */
 const BESIDE: Readonly<Partial<Record<FunctionName, Beside>>> = {
   monitor: {
-    text: 'It merges what routers and agents of the level stream, and serves it to Prometheus and to the other functions.',
+    text: 'It merges what routers and agents of the level stream, and serves it to Prometheus and over gRPC; beside a [router that runs alone](alone.md#only-the-router) those are the figures of its components.',
   },
   health: {
     text: 'It needs a spec, targets and placements in etcd and an agent to act through; alone it says what is missing.',
   },
   autoscaler: {
-    text: 'In mode `advise` it decides as ever, records each decision with its reason, and applies nothing but the first targets:',
-    more: [
-      '```sh',
-      'mitosis pause autoscaler --advise     # or: control/autoscaler = advise before its start',
-      'mitosis decisions --follow             # what it would have done, and why',
-      '```',
-    ].join('\n'),
+    text: '[As an adviser](alone.md#only-the-autoscaler-as-an-adviser) over a Prometheus that you have: with `MITOSIS_OUTSIDE` it says how many instances it would run and why, in decisions, `/status` and `mitosis_autoscaler_recommended`, and applies nothing. Without that it reads the spec, instances and the monitor of its level; `mitosis pause autoscaler --advise` has it advise there, too.',
+    environment: 'MITOSIS_OUTSIDE=outside.yaml',
   },
   composer: {
     text: 'It takes compositions (`mitosis apply`), keeps the type graph in force and chooses bindings.',
   },
   placer: { text: 'It answers each target with a placement on the sites that the composition names.' },
   router: {
-    text: 'Without an agent it binds the addresses of `listeners/` itself and serves from `spec/`, `endpoints/` and `bindings/`, from its last table while etcd is away.',
+    text: '[With a list of addresses](alone.md#only-the-router): with `MITOSIS_OUTSIDE` it binds the published ports of a composition and carries requests to whom the file names. Without that it serves what the store of its level says, from its last table while etcd is away; without an agent it binds addresses itself.',
+    environment: 'MITOSIS_OUTSIDE=outside.yaml',
   },
 };
 
@@ -99,14 +96,14 @@ const page = (definition: ServiceDefinition): string => {
     ...(beside === undefined ? [] : [beside.text, '']),
     '```sh',
     `MITOSIS_LEVEL=shop MITOSIS_ETCD=http://127.0.0.1:2379 MITOSIS_HTTP_PORT=${httpPort(name, 1)} \\`,
+    ...(beside?.environment === undefined ? [] : [`  ${beside.environment} \\`]),
     `  node services/${name}/dist/bundle/main.mjs`,
     '```',
     '',
-    ...(beside?.more === undefined ? [] : [beside.more, '']),
-    'or from the image, only this one of the compose file, with a certificate of its own (etcd is left to you):',
+    'or from the image, only this one out of the compose file, with certificates and the agent that gives the command line its own:',
     '',
     '```sh',
-    `docker-compose -f deploy/compose/docker-compose.yml up ${name}-1`,
+    `docker-compose -f deploy/compose/docker-compose.yml up -d agent etcd-1 etcd-2 etcd-3 ${name}-1`,
     '```',
     '',
     '## Configuration',

@@ -1,9 +1,11 @@
 /** The autoscaler's own settings; those every management process has are the kit's. */
-import { readSettings, setting, wholeNumberOr } from '@mitosis/service-kit';
+import { readSettings, setting, textOr, wholeNumberOr } from '@mitosis/service-kit';
 
 export interface AutoscalerConfig {
   /** No scale-in before the count was too high for this long, where the composition names no time of its own. */
   readonly holdMs: number;
+  /** File about a system beside this one; empty: the level's store and monitor say what there is. */
+  readonly outside: string;
 }
 
 /** As short as a start takes on the fastest site, as long as HPA's default window three times over. */
@@ -16,6 +18,7 @@ export const AUTOSCALER_SETTINGS = {
     wholeNumberOr(60_000, HOLD_MIN_MS, HOLD_MAX_MS),
     `milliseconds between ${HOLD_MIN_MS} and ${HOLD_MAX_MS}`,
   ),
+  outside: setting('MITOSIS_OUTSIDE', textOr(''), 'the path of a file about the system beside (alone.md)'),
 };
 
 export const readAutoscalerConfig = (env: Readonly<Record<string, string | undefined>>): AutoscalerConfig =>

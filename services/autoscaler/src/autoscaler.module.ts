@@ -13,7 +13,7 @@ export const autoscalerService: ServiceDefinition = {
   name: 'autoscaler',
   grpc: { Autoscaler: autoscaler.AutoscalerService },
   settings: AUTOSCALER_SETTINGS,
-  metrics: ['mitosis_autoscaler_target'],
+  metrics: ['mitosis_autoscaler_target', 'mitosis_autoscaler_recommended'],
   create: () => {
     const shell = new AutoscalerReconciler(readAutoscalerConfig(process.env));
     return {

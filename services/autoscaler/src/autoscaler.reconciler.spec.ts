@@ -56,7 +56,7 @@ let harness: ShellHarness;
 let shell: AutoscalerReconciler;
 
 beforeEach(async () => {
-  shell = new AutoscalerReconciler({ holdMs: 10_000 });
+  shell = new AutoscalerReconciler({ holdMs: 10_000, outside: '' });
   harness = await ShellHarness.open({ shell });
 });
 afterEach(() => harness.close());
@@ -178,7 +178,7 @@ describe(AutoscalerReconciler.name, () => {
   });
 
   it('goes on in a new leader with the model its predecessor had', async () => {
-    const other = new AutoscalerReconciler({ holdMs: 10_000 });
+    const other = new AutoscalerReconciler({ holdMs: 10_000, outside: '' });
     const follower = await ShellHarness.open({
       shell: other,
       etcd: harness.etcd,

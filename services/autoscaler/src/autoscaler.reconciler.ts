@@ -14,7 +14,6 @@ import {
 import type { LeaderSession, WriteOp } from '@mitosis/coordination';
 import {
   Gauge,
-  MonitorFeed,
   type FunctionContext,
   type FunctionShell,
   type Pass,
@@ -22,8 +21,8 @@ import {
 } from '@mitosis/service-kit';
 import { ChildObjectives } from './adapters/child-objectives.js';
 import { ExternalPolicies } from './adapters/external-policies.js';
+import { outsideSource, storeSource, type LevelSource } from './adapters/level-source.js';
 import { LevelStateViews } from './adapters/level-state.js';
-import { metricsOfSnapshot } from './adapters/snapshot.js';
 import type { AutoscalerConfig } from './autoscaler.config.js';
 import { costCurve } from './decide/cost-curve.js';
 import { decideHandedDown } from './decide/handed-down.js';
@@ -40,11 +39,9 @@ import {
   targetRecord,
   type Stamp,
 } from './decide/records.js';
-import { decideTargets, type TargetPlan } from './decide/targets.js';
+import { clampToScale, decideTargets, type TargetPlan } from './decide/targets.js';
 import { SizeAdvisor } from './size-advisor.js';
 
-/** A step without metrics is taken when the monitor has been silent for this long, so that silence is seen as such. */
-const STEP_AGE_MAX_MS = 1_500;
 /** How long a pass waits to see its own last write in the view before it goes on with what it sees. */
 const CATCH_UP_MS = 2_000;
 const OUTCOMES_KEPT = 50;
@@ -58,10 +55,11 @@ interface Taken {
 interface Observed {
   readonly context: FunctionContext;
   readonly views: LevelStateViews;
-  readonly feed: MonitorFeed;
+  readonly source: LevelSource;
   readonly childObjectives: ChildObjectives;
   readonly external: ExternalPolicies;
   readonly targetGauge: Gauge;
+  readonly recommendedGauge: Gauge;
 }
 
 export class AutoscalerReconciler implements FunctionShell {
@@ -77,39 +75,50 @@ export class AutoscalerReconciler implements FunctionShell {
   private committed = { revision: 0, atMs: 0, regressions: 0 };
   private readonly sizes = new SizeAdvisor();
   private sequence = 0;
-  private endViews: () => void = () => {};
 
   constructor(private readonly config: AutoscalerConfig) {}
 
   async start(context: FunctionContext, nudge: () => void): Promise<void> {
     const views = new LevelStateViews(context);
-    const feed = new MonitorFeed({
-      peers: context.peers,
-      address: context.address,
-      functions: context.config.functions,
-      clock: context.clock,
-      onSnapshot: () => {
-        this.observe(true);
-        nudge();
-      },
-    });
     const targetGauge = new Gauge({
       name: 'mitosis_autoscaler_target',
       help: 'Instances wanted, by component.',
       labelNames: ['component'],
       registers: [context.metrics],
     });
+    const recommendedGauge = new Gauge({
+      name: 'mitosis_autoscaler_recommended',
+      help: 'Instances its policy asks for now, within its bounds, by component; also where nothing is applied.',
+      labelNames: ['component'],
+      registers: [context.metrics],
+    });
+    const events = {
+      onFigures: () => {
+        this.observe(true);
+        nudge();
+      },
+      onDemandChange: nudge,
+    };
+    const { outside } = this.config;
+    const source =
+      outside === '' ? storeSource(context, views, events) : await outsideSource(outside, context, events);
     const childObjectives = new ChildObjectives(context.peers);
     const external = new ExternalPolicies(context);
-    this.observed = { context, views, feed, childObjectives, external, targetGauge };
-    this.endViews = views.onDemandChange(nudge);
-    feed.start();
+    this.observed = { context, views, source, childObjectives, external, targetGauge, recommendedGauge };
+    source.start();
   }
 
-  async pass({ session, signal, mode, nowMs }: Pass): Promise<PassResult> {
-    const { views, childObjectives } = this.here();
+  async pass({ session, signal, mode: given, nowMs }: Pass): Promise<PassResult> {
+    const { views, source, childObjectives } = this.here();
     if (!views.synced) return { kind: 'waiting', on: 'store', reason: 'the level has not been read yet' };
-    const spec = views.specRecord();
+    if (source.foreign && views.specRecord() !== undefined)
+      return {
+        kind: 'waiting',
+        on: 'spec',
+        reason: 'a composer has put a composition in force in this level: MITOSIS_OUTSIDE is for one without',
+      };
+    const mode = source.foreign && given === 'run' ? 'advise' : given;
+    const spec = source.spec();
     if (spec === undefined)
       return { kind: 'waiting', on: 'spec', reason: 'no composition has been applied yet' };
     if (spec.record.phase !== 'operating')
@@ -124,7 +133,7 @@ export class AutoscalerReconciler implements FunctionShell {
     }
     const { step } = this.stepOf(spec.record, nowMs);
     // Fresh records, so that what was written since the step is not written again.
-    const input = views.input(nowMs, spec.record, null);
+    const input = source.input(nowMs, spec.record, false);
     const plan = decideTargets(input, step.advice, mode, this.advised, this.holds);
     this.advised = plan.advised;
     this.compare(step);
@@ -138,21 +147,20 @@ export class AutoscalerReconciler implements FunctionShell {
   }
 
   rehearse(): void {
-    const { context, views } = this.here();
-    const spec = views.specRecord();
+    const { context, views, source } = this.here();
+    const spec = source.spec();
     if (this.taken === undefined || spec === undefined || !views.synced) return;
     const { advice } = this.taken.step;
-    decideTargets(views.input(context.nowMs(), spec.record, null), advice, 'run', this.advised);
+    decideTargets(source.input(context.nowMs(), spec.record, false), advice, 'run', this.advised);
   }
 
   async stop(): Promise<void> {
-    this.endViews();
-    this.observed?.feed.stop();
+    this.observed?.source.stop();
   }
 
   describe(): Readonly<Record<string, unknown>> {
     return {
-      monitor: this.observed?.feed.source ?? '',
+      monitor: this.observed?.source.from ?? '',
       components: this.taken?.step.advice.map(({ component, observation, recommendation }) => ({
         component: component.name,
         policy: component.policy.kind,
@@ -200,20 +208,17 @@ export class AutoscalerReconciler implements FunctionShell {
 
   /** One step of all policies; without metrics when the monitor is silent. */
   private observe(fresh: boolean): Taken | undefined {
-    const { views, feed, context, external } = this.here();
-    const spec = views.specRecord();
+    const { views, source, context, external } = this.here();
+    const spec = source.spec();
     if (spec === undefined || !views.synced) return undefined;
-    const snapshot = fresh ? feed.latest() : null;
     const nowMs = context.nowMs();
-    const input = {
-      ...views.input(nowMs, spec.record, snapshot && metricsOfSnapshot(snapshot)),
-      external: external.latest(),
-    };
+    const input = { ...source.input(nowMs, spec.record, fresh), external: external.latest() };
     const step = stepLevel(this.state, input, this.config);
     external.ask(step.advice);
     this.sizes.observe(step.advice);
     this.state = step.state;
     this.taken = { step, input, atMs: nowMs };
+    this.exportRecommended(step);
     return this.taken;
   }
 
@@ -222,7 +227,7 @@ export class AutoscalerReconciler implements FunctionShell {
     const { taken } = this;
     const current =
       taken !== undefined &&
-      Math.abs(nowMs - taken.atMs) <= STEP_AGE_MAX_MS &&
+      Math.abs(nowMs - taken.atMs) <= this.here().source.stepAgeMaxMs &&
       taken.input.typeGraph.digest === spec.typeGraph.digest;
     const step = current ? taken : this.observe(false);
     if (step === undefined) throw new MitosisError('unavailable', 'the composition went while it was read');
@@ -306,6 +311,13 @@ export class AutoscalerReconciler implements FunctionShell {
       this.expectations.delete(component.name);
       if (outcome !== null) this.outcomes = [...this.outcomes, outcome].slice(-OUTCOMES_KEPT);
     }
+  }
+
+  private exportRecommended({ advice }: LevelStep): void {
+    const { recommendedGauge } = this.here();
+    recommendedGauge.reset();
+    for (const { component, recommendation } of advice)
+      recommendedGauge.set({ component: component.name }, clampToScale(component, recommendation.count));
   }
 
   private exportTargets(plan: TargetPlan): void {

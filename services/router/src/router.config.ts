@@ -1,5 +1,5 @@
 /** The router's own settings: environment → validated, defaulted, frozen. Durations in ms. */
-import { jsonOrNull, readSettings, setting, wholeNumberOr } from '@mitosis/service-kit';
+import { jsonOrNull, readSettings, setting, textOr, wholeNumberOr } from '@mitosis/service-kit';
 import { z } from 'zod';
 import type { HeldSocket } from './data-path/listeners.js';
 
@@ -73,6 +73,7 @@ export const ROUTER_SETTINGS = {
     wholeNumberOr(D.connectionsMax, 1, 1_000_000),
     'a number of connections up to 1000000',
   ),
+  outside: setting('MITOSIS_OUTSIDE', textOr(''), 'the path of a file about the system beside (alone.md)'),
 };
 
 const HELD = {
@@ -91,6 +92,8 @@ export interface RouterSettings {
   readonly held: readonly HeldSocket[] | undefined;
   /** Where the last good table lies when the process was given no directory of its own. */
   readonly workingDirectory: string;
+  /** File about a system beside this router; empty: the level's store says what is routed. */
+  readonly outside: string;
 }
 
 /** Throws SettingsError with every mistake at once. */
@@ -98,10 +101,11 @@ export const readRouterSettings = (
   env: Readonly<Record<string, string | undefined>>,
   workingDirectory: string,
 ): RouterSettings => {
-  const { held, ...read } = readSettings({ ...ROUTER_SETTINGS, ...HELD }, env);
+  const { held, outside, ...read } = readSettings({ ...ROUTER_SETTINGS, ...HELD }, env);
   return Object.freeze({
     config: Object.freeze({ ...ROUTER_DEFAULTS, ...read }),
     held: held ?? undefined,
     workingDirectory,
+    outside,
   });
 };

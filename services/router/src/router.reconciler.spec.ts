@@ -22,7 +22,7 @@ let shell: RouterReconciler;
 const closers: (() => Promise<unknown>)[] = [];
 
 const CONFIG = { ...ROUTER_DEFAULTS, drainIdleMs: 10, drainMaxMs: 1_000, holdMaxMs: 1_000 };
-const settings = () => ({ config: CONFIG, held: undefined, workingDirectory: data });
+const settings = () => ({ config: CONFIG, held: undefined, workingDirectory: data, outside: '' });
 
 beforeEach(async () => {
   data = mkdtempSync('/tmp/m-router-');

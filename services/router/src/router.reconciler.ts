@@ -23,7 +23,8 @@ import { ChildEntries } from './adapters/child-entries.js';
 import { LastGoodTable, type TableMemory } from './adapters/last-good-table.js';
 import { MetricsTick } from './adapters/metrics-tick.js';
 import { exportMetrics } from './adapters/prometheus.js';
-import { TableSource, type TableNews } from './adapters/table-source.js';
+import { openOutside } from './adapters/outside-source.js';
+import { TableSource, type InputSource, type TableNews } from './adapters/table-source.js';
 import { DataPath, type DataPathOptions } from './data-path/data-path.js';
 import { decideChildEntries } from './decide/child-entries.js';
 import { entryEndpoints } from './decide/entry.js';
@@ -34,7 +35,7 @@ import type { RouterSettings } from './router.config.js';
 interface Running {
   readonly context: FunctionContext;
   readonly path: DataPath;
-  readonly source: TableSource;
+  readonly source: InputSource;
   readonly acks: AckPublisher;
   readonly tick: MetricsTick;
   readonly lastGood: TableMemory;
@@ -62,7 +63,7 @@ export class RouterReconciler implements FunctionShell {
   readonly periodMs = PERIOD_MS;
   private running: Running | undefined;
   private inputs: TableInputs = NO_INPUTS;
-  private tableFrom: 'nowhere' | 'disk' | 'store' = 'nowhere';
+  private tableFrom: 'nowhere' | 'disk' | 'store' | 'file' = 'nowhere';
 
   constructor(
     private readonly settings: RouterSettings,
@@ -92,13 +93,23 @@ export class RouterReconciler implements FunctionShell {
     const children = context.view(PREFIXES.children);
     const acks = new AckPublisher(context.membership, () => path.busy(), context.log, clock);
     const tick = new MetricsTick(context.replica, path, () => context.nowMs(), clock);
+    let early: TableNews | undefined;
+    const onNews = (news: TableNews): void => {
+      if (this.running === undefined) early = news;
+      else this.take(news);
+    };
+    const { outside } = this.settings;
+    const source =
+      outside === ''
+        ? new TableSource(context, context.site, this.inputs, onNews)
+        : await openOutside(outside, context, onNews);
     this.running = {
       context,
       path,
       acks,
       tick,
       lastGood,
-      source: new TableSource(context, context.site, this.inputs, (news) => this.take(news)),
+      source,
       childEntries: new ChildEntries(context),
       children: parsedView(children, (value) => JSON.parse(value) as ChildRecord),
       entries: parsedView(
@@ -106,6 +117,7 @@ export class RouterReconciler implements FunctionShell {
         (value) => JSON.parse(value) as ChildEntryRecord,
       ),
     };
+    if (early !== undefined) this.take(early);
     children.onChange(nudge);
     tick.onTick(exportMetrics(context.metrics));
     tick.onTick(() => path.retryListeners());
@@ -189,7 +201,7 @@ export class RouterReconciler implements FunctionShell {
   private take({ inputs, revision }: TableNews): void {
     const { path, acks, lastGood } = this.require();
     this.inputs = inputs;
-    this.tableFrom = 'store';
+    this.tableFrom = this.settings.outside === '' ? 'store' : 'file';
     path.apply(buildTable(inputs));
     // After the swap: from here on no request goes where the table does not say.
     acks.tableAt(revision);

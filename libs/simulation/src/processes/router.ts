@@ -40,7 +40,8 @@ export const routerRole = (file: TableFile): RouterRole => {
     }),
   };
   // No socket is handed down: none is opened.
-  const shell = new RouterReconciler({ config: ROUTER_DEFAULTS, held: [], workingDirectory: '' }, parts);
+  const settings = { config: ROUTER_DEFAULTS, held: [], workingDirectory: '', outside: '' };
+  const shell = new RouterReconciler(settings, parts);
   const shells = new Map<FunctionName, FunctionShell>([['router', shell]]);
   const streams = new Map<string, StreamSource>([
     [

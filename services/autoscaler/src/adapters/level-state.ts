@@ -21,7 +21,8 @@ const OVERRIDES = KEYS.override('');
 const parse = <T extends object>(view: View, kind: (value: unknown) => T): (() => readonly T[]) =>
   parsedView(view, (value) => kind(JSON.parse(value)));
 
-interface KnownSpec {
+/** `modRevision` 0: not in the store. */
+export interface KnownSpec {
   readonly record: SpecRecord;
   readonly modRevision: number;
 }

@@ -34,6 +34,8 @@ export interface LevelInput {
   readonly endpoints: ReadonlyMap<string, EndpointsRecord>;
   /** By component; null: the monitor is silent or its data is stale. */
   readonly metrics: ReadonlyMap<string, ComponentMetrics> | null;
+  /** The counts are those of a system that somebody else scales: advice is all there is to give. Absent: they are ours. */
+  readonly foreign?: boolean;
   /** Answers of external policies, by component and address; absent where nobody asks any. */
   readonly external?: ReadonlyMap<string, Readonly<Record<string, ExternalAnswer>>>;
 }

@@ -134,6 +134,8 @@ interface Weighed {
 const weigh = (input: LevelInput, advice: ComponentAdvice, mode: ControlMode): Weighed => {
   const { component } = advice;
   const record = input.targets.get(component.name);
+  // Of how many there are of what others run nothing is known before it is seen.
+  if (input.foreign === true && record === undefined) return { change: null, held: null, hold: null };
   const want = wanted(advice, record, overrideInForce(input.overrides.get(component.name), input.nowMs));
   const open = (want.policy === 'override' ? countByHand : clampToScale)(component, want.count);
   if (!want.always && mode === 'paused') return { change: null, held: null, hold: null };
@@ -156,7 +158,7 @@ const weigh = (input: LevelInput, advice: ComponentAdvice, mode: ControlMode): W
   return {
     change: {
       ...change,
-      applied: want.always || mode === 'run',
+      applied: input.foreign !== true && (want.always || mode === 'run'),
       // What was predicted is of the count that was wanted.
       predicted: want.always || lowered ? null : advice.recommendation.predicted,
     },

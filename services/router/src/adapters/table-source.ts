@@ -24,7 +24,14 @@ export interface TableNews {
   readonly revision: number;
 }
 
-export class TableSource {
+/** What routing inputs come from. */
+export interface InputSource {
+  /** Of all sites. */
+  allListeners(): readonly ListenersRecord[];
+  close(): void;
+}
+
+export class TableSource implements InputSource {
   private readonly views: Readonly<Record<SourceName, View>>;
   private readonly read: Readers;
   private readonly clock: Clock;
