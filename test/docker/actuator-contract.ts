@@ -6,16 +6,59 @@ import { MitosisError } from '@mitosis/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../level/until.js';
 
-export interface ContractDriver {
+/** What a run does; `says` comes first. Without `exits` it goes on for ever. */
+export interface Program {
+  /** A line on standard output; `$NAME` stands for a variable of its environment. */
+  readonly says?: string;
+  readonly exits?: number;
+  /** Answer to SIGTERM: an exit code, or none at all; absent: it dies of it. */
+  readonly onTerm?: number | 'ignores';
+  /** Uses a measurable amount of the processor. */
+  readonly works?: boolean;
+}
+
+/** Where runs live: how one is told what to do, and seen from beside the driver. */
+export interface Surroundings {
+  command(program: Program): readonly string[];
+  output(home: string, id: string): string;
+  alive(pid: number): boolean;
+  /** SIGTERM by somebody else. */
+  terminate(pid: number): void;
+}
+
+export interface ContractDriver extends Surroundings {
   readonly name: string;
   /** A driver as a new agent of this home would make it. */
-  readonly make: (home: string) => Actuator;
+  make(home: string): Actuator;
   /** Absent for what runs no containers. */
   readonly container?: () => RunContainer;
+  /** Of a plan, what makes it one that can never run. */
+  readonly impossible: Partial<RunPlan>;
 }
 
 const BOUND_MS = 20_000;
 const FOREVER = 'setInterval(() => {}, 1000)';
+
+/** A `node` with the program in JavaScript, as a process of this machine or in a container on it. */
+export const onThisMachine = (node = 'node'): Surroundings => ({
+  command: (program) => [node, '-e', sourceOf(program)],
+  output: (home, id) => tailLog(join(home, id), 100).text,
+  alive,
+  terminate: (pid) => void process.kill(pid, 'SIGTERM'),
+});
+
+const sourceOf = ({ says, exits, onTerm, works }: Program): string =>
+  [
+    onTerm === undefined
+      ? ''
+      : `process.on("SIGTERM", () => ${onTerm === 'ignores' ? '{}' : `process.exit(${onTerm})`})`,
+    // By the processor's time: on a busy machine a moment of the clock may hold none of it.
+    works === true ? 'while (process.cpuUsage().user < 300_000)' : '',
+    says === undefined
+      ? ''
+      : `console.log(${says.startsWith('$') ? `process.env.${says.slice(1)}` : JSON.stringify(says)})`,
+    exits === undefined ? FOREVER : `process.exit(${exits})`,
+  ].join('; ');
 
 /** One home with its drivers, the later ones in place of a restarted agent's. */
 export class DriverUnderTest {
@@ -55,15 +98,16 @@ export class DriverUnderTest {
     };
   }
 
-  async start(id: string, code: string, more: Partial<RunPlan> = {}): Promise<Run> {
-    const node = this.driver.container === undefined ? process.execPath : 'node';
-    const run = await this.actuator.start(this.plan(id, [node, '-e', code], more));
+  /** `program`: in JavaScript where it is a text. */
+  async start(id: string, program: Program | string, more: Partial<RunPlan> = {}): Promise<Run> {
+    const command = typeof program === 'string' ? ['node', '-e', program] : this.driver.command(program);
+    const run = await this.actuator.start(this.plan(id, command, more));
     await run.started;
     return run;
   }
 
   output(id: string): string {
-    return tailLog(join(this.home, id), 100).text;
+    return this.driver.output(this.home, id);
   }
 
   async said(id: string, text: string): Promise<void> {
@@ -109,15 +153,17 @@ export const actuatorContract = (driver: ContractDriver, part: 'whole' | 'core' 
     };
 
     it('tells the exit code and keeps the output', async () => {
-      const run = await host.start('a', 'console.log(process.env.SAID); process.exit(3)', {
-        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', SAID: 'kept = "this"' },
-      });
+      const run = await host.start(
+        'a',
+        { says: '$SAID', exits: 3 },
+        { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', SAID: 'kept = "this"' } },
+      );
       expect((await run.exited).code).toBe(3);
       expect(host.output('a')).toBe('kept = "this"\n');
     });
 
     it('tells 128 + n for a signal', async () => {
-      const run = await host.start('a', FOREVER);
+      const run = await host.start('a', {});
       expect(run.pid).toBeGreaterThan(0);
       expect(await run.signal('SIGKILL', false)).toBe(true);
       expect((await run.exited).code).toBe(137);
@@ -125,16 +171,10 @@ export const actuatorContract = (driver: ContractDriver, part: 'whole' | 'core' 
     });
 
     it('stops politely within the grace and by force after it', async () => {
-      const polite = await host.start(
-        'a',
-        `process.on("SIGTERM", () => process.exit(7)); ${FOREVER}; console.log("up")`,
-      );
+      const polite = await host.start('a', { says: 'up', onTerm: 7 });
       await host.said('a', 'up');
       expect((await polite.stop('SIGTERM', BOUND_MS)).code).toBe(7);
-      const stubborn = await host.start(
-        'b',
-        `process.on("SIGTERM", () => {}); ${FOREVER}; console.log("up")`,
-      );
+      const stubborn = await host.start('b', { says: 'up', onTerm: 'ignores' });
       await host.said('b', 'up');
       const long = stubborn.stop('SIGTERM', 600_000);
       // A driver whose witness was killed with the run does not know the code.
@@ -143,10 +183,7 @@ export const actuatorContract = (driver: ContractDriver, part: 'whole' | 'core' 
     });
 
     it('is found again by the next agent, which sees its end', async () => {
-      const run = await host.start(
-        'a',
-        `process.on("SIGTERM", () => process.exit(5)); ${FOREVER}; console.log("up")`,
-      );
+      const run = await host.start('a', { says: 'up', onTerm: 5 });
       await host.said('a', 'up');
       host.actuator.close();
       const again = await adopt(await next(), run);
@@ -158,24 +195,17 @@ export const actuatorContract = (driver: ContractDriver, part: 'whole' | 'core' 
     if (part === 'core') return;
 
     it('refuses what can never run', async () => {
-      const plan =
-        driver.container === undefined
-          ? host.plan('a', ['true'], { cwd: '/does/not/exist' })
-          : host.plan('a', ['true'], { container: { ...driver.container(), image: '' } });
-      const refused = host.actuator.start(plan);
+      const refused = host.actuator.start(host.plan('a', ['true'], driver.impossible));
       await expect(refused).rejects.toThrow(MitosisError);
       await expect(refused).rejects.toMatchObject({ code: 'invalid_input' });
     });
 
     it('tells the next agent how a run ended meanwhile, and of one that never began', async () => {
-      const run = await host.start(
-        'a',
-        `process.on("SIGTERM", () => process.exit(6)); ${FOREVER}; console.log("up")`,
-      );
+      const run = await host.start('a', { says: 'up', onTerm: 6 });
       await host.said('a', 'up');
       host.actuator.close();
-      process.kill(run.pid, 'SIGTERM');
-      await until('it has ended', () => !alive(run.pid) || undefined, BOUND_MS);
+      driver.terminate(run.pid);
+      await until('it has ended', () => !driver.alive(run.pid) || undefined, BOUND_MS);
       const never = { ...host.plan('never', []), thisBoot: true };
       const [ended, begun] = await (await next()).adopt([{ ...run.ref, thisBoot: true }, never]);
       const exit =
@@ -189,22 +219,18 @@ export const actuatorContract = (driver: ContractDriver, part: 'whole' | 'core' 
     });
 
     it('ends strays and leaves what is current', async () => {
-      const kept = await host.start('a', FOREVER);
-      const stray = await host.start('b', FOREVER);
+      const kept = await host.start('a', {});
+      const stray = await host.start('b', {});
       const swept = await host.actuator.sweep(({ id }) => id === 'a');
       expect(swept.map(({ id }) => id)).toContain('b');
       expect(swept.map(({ id }) => id)).not.toContain('a');
       await stray.exited;
-      expect(alive(kept.pid)).toBe(true);
+      expect(driver.alive(kept.pid)).toBe(true);
       expect(await host.actuator.sweep(({ id }) => id === 'a')).toEqual([]);
     });
 
     it('says what a run uses, and nothing of one that has ended', async () => {
-      const run = await host.start(
-        'a',
-        // By the processor's time: on a busy machine a moment of the clock may hold none of it.
-        'while (process.cpuUsage().user < 300_000); setInterval(() => {}, 1000)',
-      );
+      const run = await host.start('a', { works: true });
       const usage = await until(
         'a reading with processor time',
         async () => {
@@ -222,11 +248,11 @@ export const actuatorContract = (driver: ContractDriver, part: 'whole' | 'core' 
   });
 };
 
-const alive = (pid: number): boolean => {
+function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch {
     return false;
   }
-};
+}

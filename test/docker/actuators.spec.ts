@@ -2,8 +2,15 @@
 import { DockerActuator, ProcessActuator, type RunContainer } from '@mitosis/actuators';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { until } from '../level/until.js';
-import { actuatorContract, DriverUnderTest, type ContractDriver } from './actuator-contract.js';
+import {
+  actuatorContract,
+  DriverUnderTest,
+  onThisMachine,
+  type ContractDriver,
+} from './actuator-contract.js';
 import { describeWithEngine, Engine } from './engine.js';
+import { listenIn } from './listen-in.js';
+import { SimulatedDriver } from './simulated-driver.js';
 
 interface Inspected {
   readonly HostConfig: Readonly<Record<string, unknown>>;
@@ -13,7 +20,16 @@ interface Inspected {
 const BOUND_MS = 20_000;
 const FOREVER = 'setInterval(() => {}, 1000)';
 
-actuatorContract({ name: 'process', make: (home) => new ProcessActuator({ home }) });
+actuatorContract({
+  name: 'process',
+  make: (home) => new ProcessActuator({ home }),
+  impossible: { cwd: '/does/not/exist' },
+  ...onThisMachine(process.execPath),
+});
+
+const simulated = new SimulatedDriver();
+afterAll(() => simulated.stop());
+actuatorContract(simulated);
 
 describeWithEngine('an engine', () => {
   let engine: Engine;
@@ -47,6 +63,10 @@ describeWithEngine('an engine', () => {
     make: (home) =>
       new DockerActuator({ home, engine: { host: engine.host, certPath: '' }, pool: '10.213.0.0/16' }),
     container,
+    get impossible() {
+      return { container: container({ image: '' }) };
+    },
+    ...onThisMachine(),
   };
 
   actuatorContract(driver);
@@ -68,6 +88,7 @@ describeWithEngine('an engine', () => {
         user: 'node',
         cwd: '/home/node',
         env: { PATH: '/usr/bin', GREETING: 'hello' },
+        epoch: '3.7',
         container: container({
           cpus: 0.5,
           memoryBytes: 64 * 2 ** 20,
@@ -107,6 +128,7 @@ describeWithEngine('an engine', () => {
         'mitosis.level': 'shop',
         'mitosis.instance': 'a',
         'mitosis.run': '1',
+        'mitosis.epoch': '3.7',
         'com.example': 'theirs',
       });
     });
@@ -169,6 +191,34 @@ describeWithEngine('an engine', () => {
       const removed = await host.start('b', FOREVER);
       await engine.must('rm', '--force', 'shop-b');
       expect((await removed.exited).code ?? 137).toBe(137);
+    });
+
+    it('asks nothing about what runs: it is told', async () => {
+      const asked: string[] = [];
+      const { path, close } = await listenIn(engine.socket, (line) => asked.push(line));
+      const settings = {
+        home: host.home,
+        engine: { host: `unix://${path}`, certPath: '' },
+        pool: '10.213.0.0/16',
+      };
+      const watching = new DockerActuator(settings);
+      try {
+        const run = await watching.start(host.plan('a', ['node', '-e', FOREVER]));
+        await run.started;
+        // A ping every ten seconds is all that is said: what was asked from one to the next is all of a quiet time.
+        const ping = async (): Promise<void> => {
+          asked.length = 0;
+          await until('a ping', () => asked.some((line) => line.includes('/_ping')) || undefined, BOUND_MS);
+        };
+        await ping();
+        await ping();
+        expect(asked.filter((line) => !line.includes('/_ping'))).toEqual([]);
+        await engine.must('kill', 'shop-a');
+        expect((await run.exited).code).toBe(137);
+      } finally {
+        watching.close();
+        await close();
+      }
     });
 
     it('runs probes inside, and takes over the verdict of an image that checks itself', async () => {

@@ -12,6 +12,7 @@ import {
 import type { agent } from '@mitosis/contracts';
 import type { ProcessClock } from '../world/process-clock.js';
 import type { Child, StoredInstance } from './host.js';
+import type { SimActuator, SimRun } from './sim-actuator.js';
 
 type Phase = 'starting' | 'running' | 'stopping' | 'exited' | 'stopped';
 
@@ -19,8 +20,7 @@ export interface AgentInstanceDeps {
   readonly level: string;
   readonly host: string;
   readonly clock: ProcessClock;
-  readonly spawn: (stored: StoredInstance) => Child;
-  readonly childOf: (id: string) => Child | undefined;
+  readonly actuator: SimActuator;
   /** From the decision to start until the process is there. */
   readonly spawnMs: () => number;
   readonly onChange: (status: agent.InstanceStatus) => void;
@@ -28,10 +28,11 @@ export interface AgentInstanceDeps {
 
 const PROBE_TIMEOUT_MS = 30_000;
 const DEFAULT_GRACE_MS = 10_000;
+const RESTART_GRACE_MS = 5_000;
 
 export class AgentInstance {
   private phase: Phase = 'starting';
-  private child: Child | undefined;
+  private run: SimRun | undefined;
   private probe: ProbeState = INITIAL_PROBE_STATE;
   private changedAtMs: number;
   private startedAtMs = 0;
@@ -54,6 +55,15 @@ export class AgentInstance {
     return this.stored.spec.id;
   }
 
+  private get child(): Child | undefined {
+    return this.run?.child;
+  }
+
+  /** Of the recorded run. */
+  private get ref(): SimRun['ref'] {
+    return { level: this.deps.level, id: this.id, run: this.stored.run, dir: '' };
+  }
+
   /** The next run: on disk before anything is started. */
   begin(): void {
     this.cancelTimer();
@@ -63,19 +73,20 @@ export class AgentInstance {
     this.stored.run += 1;
     this.enter('starting', '');
     this.cancelTimer = this.deps.clock.setTimer(this.deps.spawnMs(), () => {
-      this.attach(this.deps.spawn(this.stored), false);
+      this.attach(this.deps.actuator.begin(this.ref), false);
     });
   }
 
   /** After the agent's start: what became of the recorded run. */
   resume(): void {
-    const child = this.deps.childOf(this.id);
-    if (child === undefined || child.run !== this.stored.run) this.begin();
-    else this.attach(child, true);
+    const run = this.deps.actuator.find(this.ref);
+    if (run === undefined) this.begin();
+    else this.attach(run, true);
   }
 
-  private attach(child: Child, resumed: boolean): void {
-    this.child = child;
+  private attach(run: SimRun, resumed: boolean): void {
+    const { child } = run;
+    this.run = run;
     this.startedAtMs = child.startedAtMs;
     this.probe = INITIAL_PROBE_STATE;
     this.healthySinceMs = undefined;
@@ -113,7 +124,7 @@ export class AgentInstance {
   private ended(child: Child, code: number): void {
     if (this.child !== child) return;
     this.cancelProbe();
-    this.child = undefined;
+    this.run = undefined;
     const healthyForMs =
       this.healthySinceMs === undefined ? 0 : this.deps.clock.monotonicMs() - this.healthySinceMs;
     if (this.phase === 'stopping') return this.stopped();
@@ -135,22 +146,19 @@ export class AgentInstance {
     this.cancelProbe();
     const already = this.phase === 'stopping';
     this.enter('stopping', '');
-    const { child } = this;
-    if (child === undefined || child.exit !== undefined) return this.stopped();
+    const { run } = this;
+    if (run === undefined || run.child.exit !== undefined) return this.stopped();
     if (already) return undefined;
-    child.terminate();
-    const grace = graceMs >= 0 ? graceMs : this.stored.spec.stopGraceMs || DEFAULT_GRACE_MS;
-    this.deps.clock.setTimer(grace, () => child.end(137));
+    run.end('SIGTERM', graceMs >= 0 ? graceMs : this.stored.spec.stopGraceMs || DEFAULT_GRACE_MS);
     return undefined;
   }
 
   /** A new run in place after the old one ended. */
   restart(): void {
-    const { child } = this;
-    if (child === undefined) return this.begin();
-    child.onExit(() => this.deps.clock.receive(() => this.begin()));
-    child.terminate();
-    this.deps.clock.setTimer(5_000, () => child.end(137));
+    const { run } = this;
+    if (run === undefined) return this.begin();
+    run.child.onExit(() => this.deps.clock.receive(() => this.begin()));
+    run.end('SIGTERM', RESTART_GRACE_MS);
     return undefined;
   }
 

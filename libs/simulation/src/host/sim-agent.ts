@@ -15,6 +15,7 @@ import type { ProcessClock } from '../world/process-clock.js';
 import type { RpcServer, StreamSource } from '../world/sim-peers.js';
 import { AgentInstance } from './agent-instance.js';
 import type { Child, Host, StoredInstance } from './host.js';
+import { SimActuator } from './sim-actuator.js';
 
 /** What a defect may change of the agent's decisions. */
 export interface AgentRules {
@@ -56,9 +57,11 @@ export class SimAgent implements RpcServer {
   readonly streams: RpcServer['streams'];
   private readonly instances = new Map<string, AgentInstance>();
   private readonly readers = new Set<(event: agent.AgentEvent) => void>();
+  private readonly actuator: SimActuator;
 
   constructor(private readonly options: SimAgentOptions) {
     const { host, clock } = options;
+    this.actuator = new SimActuator({ host, clock, spawn: ({ id }) => this.spawn(id) });
     this.party = `agent@${host.site}`;
     this.clock = clock;
     this.unary = new Map<string, (request: never) => unknown>([
@@ -158,14 +161,20 @@ export class SimAgent implements RpcServer {
     return this.adopt(stored);
   }
 
+  private spawn(id: string): Child {
+    const { host, spawn } = this.options;
+    const stored = host.disk.instances.get(id);
+    if (stored === undefined) throw new MitosisError('not_found', `${id} is not on the disk of ${host.site}`);
+    return spawn(host, stored);
+  }
+
   private adopt(stored: StoredInstance): AgentInstance {
     const { level, host, clock, random } = this.options;
     const instance = new AgentInstance(stored, {
       level,
       host: host.address,
       clock,
-      spawn: (one) => this.options.spawn(host, one),
-      childOf: (id) => host.children.get(id),
+      actuator: this.actuator,
       spawnMs: () => random.between(3, 20),
       onChange: (status) => this.tell({ event: { $case: 'status', value: status } }),
     });
@@ -187,7 +196,7 @@ export class SimAgent implements RpcServer {
     this.instances.delete(instance.id);
     host.disk.instances.delete(instance.id);
     host.disk.files.delete(instance.id);
-    host.children.delete(instance.id);
+    this.actuator.forget(instance);
     this.tell({ event: { $case: 'removed', value: instance.id } });
   }
 
@@ -252,11 +261,7 @@ export class SimAgent implements RpcServer {
     let ended = false;
     const tick = (): void => {
       if (ended) return;
-      const running = [...this.options.host.children.values()].filter(({ exit }) => exit === undefined);
-      send({
-        atMs: this.clock.wallMs(),
-        instances: running.map(({ id }) => ({ id, cpuCores: 0.1, memoryBytes: 50e6, processes: 1 })),
-      });
+      send({ atMs: this.clock.wallMs(), instances: [...this.actuator.useNow()] });
       this.clock.setTimer(STATS_MS, tick);
     };
     this.clock.setTimer(STATS_MS, tick);
