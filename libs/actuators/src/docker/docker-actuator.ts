@@ -34,6 +34,7 @@ const ENGINE_RETRY_MS = 250;
 const CREATE_MS = 60_000;
 const START_MS = 60_000;
 const CHECK_PROCESSES_MS = 1_000;
+const NETWORK_ATTEMPTS_MAX = 8;
 
 export interface DockerActuatorOptions {
   /** Real path of the state directory: the mark. */
@@ -148,11 +149,26 @@ export class DockerActuator implements Actuator {
     const policy = typeof definition['pull_policy'] === 'string' ? definition['pull_policy'] : '';
     const built = definition['build'] !== undefined;
     await this.images.ensure({ image: container.image, policy, built }, onProgress, signal);
-    const id = await this.create(run, plan, container, network);
+    const id = await this.onNetwork(plan.level, signal, () => this.create(run, plan, container, network));
     for (const name of externalNetworksOf(definition)) await this.join(name, id);
     if (signal.aborted) return;
-    await this.client.call('POST', `/containers/${id}/start`, { timeoutMs: START_MS });
+    await this.onNetwork(plan.level, signal, () =>
+      this.client.call('POST', `/containers/${id}/start`, { timeoutMs: START_MS }),
+    );
     await run.look();
+  }
+
+  /** Another agent of this home may make the level's network in the same moment: there are two, then one of them goes. */
+  private async onNetwork<T>(level: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await act();
+      } catch (error) {
+        if (!isAboutNetwork(error) || attempt >= NETWORK_ATTEMPTS_MAX || signal.aborted) throw error;
+        await pause(ENGINE_RETRY_MS, signal);
+        await this.networks.ofLevel(level);
+      }
+    }
   }
 
   private async engineThere(onProgress: (detail: string) => void, signal: AbortSignal): Promise<void> {
@@ -338,3 +354,6 @@ export class DockerActuator implements Actuator {
     this.runs.clear();
   }
 }
+
+const isAboutNetwork = (error: unknown): boolean =>
+  error instanceof EngineError && /network \S+ (?:is ambiguous|not found)/i.test(error.message);

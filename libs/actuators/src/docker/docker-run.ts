@@ -17,7 +17,9 @@ import { LogFollower } from './log-follower.js';
 import { containerName } from './marks.js';
 
 const KILL_BOUND_MS = 15_000;
+/** What it said last is waited for before its end is told. Over ssh each call may begin with a handshake. */
 const LAST_OUTPUT_MS = 2_000;
+const LAST_OUTPUT_AFAR_MS = 15_000;
 const LOOK_EVERY_MS = 500;
 
 export interface DockerRunDeps {
@@ -201,7 +203,8 @@ export class DockerRun implements Run {
     if (this.ended || this.endingNow) return;
     this.endingNow = true;
     if (this.container !== undefined) this.keep({ container: this.container, exit });
-    await this.logs?.finish(this.deps.isUsable() ? LAST_OUTPUT_MS : 0);
+    const boundMs = this.deps.local ? LAST_OUTPUT_MS : LAST_OUTPUT_AFAR_MS;
+    await this.logs?.finish(this.deps.isUsable() ? boundMs : 0);
     this.ended = true;
     this.resolveStarted();
     this.resolveExited(exit);
