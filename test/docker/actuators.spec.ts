@@ -160,7 +160,10 @@ describeWithEngine('an engine', () => {
       const another = host.another();
       const plan = host.plan('a', ['node', '-e', FOREVER]);
       const [one, two] = await Promise.all([host.actuator.start(plan), another.start(plan)]);
+      const ended: unknown[] = [];
+      for (const run of [one, two]) void run.exited.then((exit) => ended.push(exit));
       await Promise.all([one.started, two.started]);
+      expect(ended).toEqual([]);
       expect(one.pid).toBeGreaterThan(0);
       expect(two.pid).toBe(one.pid);
       expect(await engine.containers('label=mitosis.instance=a')).toHaveLength(1);

@@ -1,6 +1,7 @@
 /** An unmodified Compose application of several containers: names, ports, a volume, health; heals, keeps its data, goes. */
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { ensureAgent } from '@mitosis/actuators';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Host, REPOSITORY } from '../level/host.js';
 import { until } from '../level/until.js';
@@ -83,6 +84,38 @@ describeWithEngine('a Compose application of containers', () => {
     await until('it serves', async () => (await ask('/')).visits['ann'] === 2 || undefined, BOUND_MS);
     expect((await engine.containers('status=running')).toSorted()).toEqual(before);
   });
+
+  it('comes back after all of it died at once: management, agent, engine, containers', async () => {
+    const before = await Promise.all(['store', 'api', 'web'].map(of));
+    for (const { pid } of host.processes()) process.kill(pid, 'SIGKILL');
+    await engine.killHost();
+    for (const { pid } of host.processes()) process.kill(pid, 'SIGKILL');
+    await until('nothing of it runs', () => host.processes().length === 0 || undefined, BOUND_MS);
+    await engine.up();
+    // As the host's unit file would.
+    await ensureAgent({
+      home: host.home,
+      release: { node: process.execPath, agent: join(REPOSITORY, 'services/agent/dist/main.js') },
+      env: { ...process.env, ...host.env },
+    });
+    await until(
+      'it serves its data again',
+      async () => (await ask('/')).visits['ann'] === 2 || undefined,
+      120_000,
+    );
+    await until(
+      'as many as before, each once, and nothing of before',
+      async () => {
+        const now = await Promise.all(['store', 'api', 'web'].map(of));
+        const all = await engine.containers();
+        const counts = (lists: readonly (readonly string[])[]): string =>
+          lists.map(({ length }) => length).join(' ');
+        if (counts(now) === counts(before) && all.length === now.flat().length) return true as const;
+        throw new Error(`${counts(now)} of ${counts(before)}, ${all.length} containers`);
+      },
+      BOUND_MS,
+    );
+  }, 300_000);
 
   it('leaves no container and no network behind, and its volume only when told', async () => {
     const down = await host.mitosis('down');

@@ -33,6 +33,8 @@ export interface ContainerSummary {
 
 export interface NetworkInspect {
   readonly Id: string;
+  /** ISO time, with nanoseconds. */
+  readonly Created?: string;
   readonly Name: string;
   readonly Labels: Readonly<Record<string, string>> | null;
   readonly IPAM: {

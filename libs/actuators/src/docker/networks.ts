@@ -105,8 +105,8 @@ export class Networks {
   }
 
   /**
-   * The one network of this name. The engine allows several (of two agents that made it at once, one dead by now): all
-   * but the one with the lowest id go, whoever looks.
+   * The one network of this name. The engine allows several (of two agents that made it at once): all but the oldest go,
+   * whoever looks, because who made a later one looks before using it. What is used already stays all the same.
    */
   private async find(name: string): Promise<NetworkInspect | undefined> {
     const { client, home } = this.options;
@@ -116,9 +116,23 @@ export class Networks {
       // The filter finds parts of names, too.
       const [first, ...others] = listed
         .filter(({ Name }) => Name === name)
-        .sort((a, b) => (a.Id < b.Id ? -1 : 1));
-      if (others.length === 0 || attempt > FIND_ATTEMPTS_MAX) return first;
-      for (const { Id } of others) await this.gone(() => client.call('DELETE', `/networks/${Id}`));
+        .sort((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1));
+      if (first === undefined || others.length === 0 || attempt > FIND_ATTEMPTS_MAX) return first;
+      await this.keepOne(first, others);
+    }
+  }
+
+  private async keepOne(first: NetworkInspect, others: readonly NetworkInspect[]): Promise<void> {
+    const remove = ({ Id }: NetworkInspect): Promise<void> =>
+      this.gone(() => this.options.client.call('DELETE', `/networks/${Id}`));
+    for (const other of others) {
+      try {
+        await remove(other);
+      } catch (error) {
+        if (!isInUse(error)) throw error;
+        await remove(first);
+        return;
+      }
     }
   }
 
@@ -146,6 +160,12 @@ export class Networks {
     }
   }
 }
+
+/** Sorts by when they were made. */
+const ageOf = ({ Created, Id }: NetworkInspect): string => `${Created ?? ''} ${Id}`;
+
+const isInUse = (error: unknown): boolean =>
+  error instanceof EngineError && /active endpoints/i.test(error.message);
 
 const isConflict = (error: unknown): boolean => error instanceof EngineError && error.status === 409;
 
