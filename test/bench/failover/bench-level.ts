@@ -40,6 +40,8 @@ export interface Leader {
   /** Of its epoch. */
   readonly revision: number;
   readonly pids: readonly number[];
+  /** Where it serves gRPC. */
+  readonly address: string;
 }
 
 /** A moment in which the next event may come: nothing is under way, everybody is warm. */
@@ -144,6 +146,7 @@ export class BenchLevel {
       replica: found.replica,
       revision: found.epoch?.revision ?? 0,
       pids: this.pidsOf(found.replica),
+      address: found.grpc,
     };
   }
 

@@ -1,4 +1,5 @@
 /** The ways a leader loses its office: each makes one event on a level and notes what it took. */
+import { connect } from 'node:net';
 import { KEYS } from '@mitosis/contracts';
 import { until } from '../../level/until.js';
 import { COMPONENTS, SCALED, signal, UNKNOWN, type BenchLevel } from './bench-level.js';
@@ -43,6 +44,16 @@ const noteWork = async (
   ]);
 };
 
+/** Connects; what is returned resolves with the moment the other side is gone: before that nobody can know of its end. */
+const connectionTo = async (address: string): Promise<{ readonly closed: Promise<number> }> => {
+  const end = address.lastIndexOf(':');
+  const socket = connect(Number(address.slice(end + 1)), address.slice(0, end));
+  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  socket.resume().on('error', () => undefined);
+  const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(machineMs())));
+  return { closed };
+};
+
 const countOf = (number: number): number => (number % 2 === 0 ? 2 : 1);
 
 /** The leader stops before it can act on what comes; then everything is due at once, and it is killed. */
@@ -52,11 +63,14 @@ const killed: Way = {
   event: async (level, number, note) => {
     const { leader, victims } = await level.nextMoment(true);
     level.tail.forget();
+    const { closed } = await connectionTo(leader.address);
     signal(leader.pids, 'SIGSTOP');
     await level.override(countOf(number));
     level.killInstance(victims[0] ?? '');
     signal(leader.pids, 'SIGKILL');
-    await noteWork(level, leader.revision, machineMs(), countOf(number), note);
+    const killedMs = machineMs();
+    void closed.then((atMs) => note('its connections are closed', atMs - killedMs));
+    await noteWork(level, leader.revision, killedMs, countOf(number), note);
   },
 };
 
