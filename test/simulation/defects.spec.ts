@@ -1,9 +1,9 @@
-/** Proof that the simulation finds bugs: every deliberate defect is caught by an invariant that holds without it. */
+/** Proof that the simulation finds bugs: every deliberate defect is caught, and every invariant is broken by one. */
 import { expect, it } from 'vitest';
 import { HANG_MS, simulate } from './simulation.js';
 
 it(
-  'catches each deliberate defect',
+  'catches each deliberate defect by an invariant that holds without it, and needs every invariant for that',
   async () => {
     const { code, output } = await simulate('--defects');
     expect(code, output).toBe(0);

@@ -34,9 +34,20 @@ export class LeaseKeeper {
   #wakeUp: () => void = () => undefined;
   readonly #done: Promise<void>;
   readonly #offRegress: () => void;
+  /** Of the newest store this process had a part in, or was started for. */
+  #incarnation: number;
+  /** How often the store went backwards. */
+  #regresses = 0;
+  /** … since the incarnation was known: epochs of before may be higher than any it gives now. */
+  #isBehind = false;
 
   constructor(private readonly options: LeaseKeeperOptions) {
-    this.#offRegress = options.store.onRegress(() => this.#lease?.end('the store went backwards'));
+    this.#incarnation = options.incarnation;
+    this.#offRegress = options.store.onRegress(() => {
+      this.#regresses += 1;
+      this.#isBehind = true;
+      this.#lease?.end('the store went backwards');
+    });
     this.#done = this.#run();
   }
 
@@ -79,9 +90,11 @@ export class LeaseKeeper {
       try {
         const claimed = await this.#claimLevel(closing);
         const sent = readClocks(clock);
+        const regresses = this.#regresses;
         const granted = await store.grantLease(ttlMs, { signal: closing });
         const lease = new HeldLease(granted, sent, claimed, clock);
-        if (lease.isLive()) return lease;
+        // What was claimed is gone when the store went backwards meanwhile.
+        if (lease.isLive() && regresses === this.#regresses) return lease;
         await this.#revoke(lease, REVOKE_TIMEOUT_MS);
       } catch (error) {
         if (!closing.aborted) onTrouble(error);
@@ -94,15 +107,26 @@ export class LeaseKeeper {
   /**
    * The store says which incarnation it is of. A newer one than this process was started for is taken over: a process of
    * another host learns in no other way that the store was made anew. An older one means that it was made anew out of an
-   * older snapshot: the record is raised first, which fences everybody who still acts under the old incarnation.
+   * older snapshot: the record is raised first, which fences everybody who still acts under the old incarnation. So does
+   * who sees the store go backwards, or it would lead on under epochs that are lower than those of before.
    */
   async #claimLevel(signal: AbortSignal): Promise<StoreIncarnation> {
-    const { store, level, incarnation } = this.options;
+    const { store, level } = this.options;
     const entry = await store.get(KEYS.level, { signal });
+    // The answer itself may have shown that the store went backwards.
+    const regresses = this.#regresses;
+    const incarnation = this.#incarnation + (this.#isBehind ? 1 : 0);
+    const known = (found: number): void => {
+      if (regresses !== this.#regresses) return;
+      this.#incarnation = found;
+      this.#isBehind = false;
+    };
     if (entry !== undefined) {
       const record = JSON.parse(entry.value) as LevelRecord;
-      if (record.incarnation >= incarnation)
+      if (record.incarnation >= incarnation) {
+        known(record.incarnation);
         return { incarnation: record.incarnation, levelRevision: entry.modRevision };
+      }
     }
     const record: LevelRecord = { v: 1, level, incarnation };
     const { succeeded, revision } = await store.txn(
@@ -110,7 +134,10 @@ export class LeaseKeeper {
       [{ kind: 'put', key: KEYS.level, value: JSON.stringify(record) }],
       { signal },
     );
-    if (succeeded) return { incarnation, levelRevision: revision };
+    if (succeeded) {
+      known(incarnation);
+      return { incarnation, levelRevision: revision };
+    }
     throw new MitosisError('conflict', 'another process claimed the store at the same moment');
   }
 

@@ -1,4 +1,12 @@
-import { decisionId, FencedError, instanceId, KEYS, levelId, PREFIXES } from '@mitosis/contracts';
+import {
+  compareEpochs,
+  decisionId,
+  FencedError,
+  instanceId,
+  KEYS,
+  levelId,
+  PREFIXES,
+} from '@mitosis/contracts';
 import type { DecisionRecord, LevelRecord } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
 import { DECISIONS_KEPT } from './decide/decision-log.js';
@@ -255,8 +263,10 @@ describe('leadership', () => {
     await write(first, 'lost');
     etcd.restore(snapshot);
     await clock.until(() => !first.isLive());
-    await leads(a);
+    const second = await leads(a);
     expect(a.membership.leaseId()).not.toBe(leaseId);
+    // Its revisions begin anew below those of before: nobody may lead on under the same number.
+    expect(compareEpochs(second.epoch, first.epoch)).toBeGreaterThan(0);
   });
 
   it('takes over the incarnation of the store when that is newer', async () => {

@@ -1,7 +1,9 @@
 /** Starts and stops that nobody decided, or that are done twice. */
+import { portCandidates } from '@mitosis/agent/decide';
 import { PREFIXES, type InstanceRecord } from '@mitosis/contracts';
 import type { LeaderSession, Store } from '@mitosis/coordination';
 import type { FunctionContext, FunctionShell } from '@mitosis/service-kit';
+import type { AgentRules } from '../host/sim-agent.js';
 import { forwarding } from './forwarding.js';
 import type { Defect } from './defect.js';
 
@@ -13,6 +15,31 @@ export const doubleStart: Defect = {
   plan: 'load@7000+0#4,stop-agent@7400+12500#1,stop-agent@7405+12500#2,roll-out@7000+0#1',
   caughtBySeed: 1,
   level: () => ({ rules: { createIfAbsent: false } }),
+};
+
+export const tombstonesForgotten: Defect = {
+  summary: 'an agent forgets what it was told to stop',
+  brokenBy: ['ids-once'],
+  provokedBy: ['stop-agent', 'stop-agent', 'roll-out', 'load', 'restore'],
+  // A snapshot holds a start that its agent is late with; when the store is made anew from it, that one was stopped.
+  plan: 'stop-agent@8805+2500#2,roll-out@8900+0#1,roll-out@12500+0#2,restore@20000+0#1',
+  caughtBySeed: 1,
+  level: () => ({ rules: { keptTombstones: () => [] } }),
+};
+
+export const portsAtOnce: Defect = {
+  summary: 'a port that was released is handed out again before any that was never used',
+  brokenBy: ['no-stranger'],
+  provokedBy: ['etcd-cut-off', 'flapping', 'stop-instance', 'load', 'roll-out'],
+  // A router that cannot hear of it leads `web` to where `store` is replaced meanwhile.
+  plan: 'etcd-cut-off@9000+14000#1,roll-out@9500+0#1,stop-instance@14000+6000#3',
+  caughtBySeed: 1,
+  level: () => ({ rules: { portCandidates: releasedFirst } }),
+};
+
+const releasedFirst: AgentRules['portCandidates'] = function* (input) {
+  for (const { port } of input.resting) if (!input.taken.has(port)) yield port;
+  yield* portCandidates({ ...input, resting: [] });
 };
 
 export const actBeforeCommit: Defect = {

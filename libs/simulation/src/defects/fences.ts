@@ -46,7 +46,7 @@ class BelievingSession implements LeaderSession {
   private readonly ending = new AbortController();
 
   constructor(
-    private readonly inner: LeaderSession,
+    protected readonly inner: LeaderSession,
     private readonly store: Store,
     private readonly level: string,
   ) {}
@@ -94,6 +94,13 @@ class BelievingSession implements LeaderSession {
   }
 }
 
+/** … and whose writes are fenced all the same. */
+class DeadlineFreeSession extends BelievingSession {
+  override commit(change: SessionChange): Promise<CommitResult> {
+    return this.inner.commit(change);
+  }
+}
+
 class BelievingCandidate implements Candidate {
   private believed: BelievingSession | undefined;
   private readonly listeners = new Set<(session: LeaderSession) => void>();
@@ -134,14 +141,14 @@ class BelievingCandidate implements Candidate {
   }
 }
 
-const believing = (): ReturnType<Defect['level']> => ({
+const believing = (Session: typeof BelievingSession): ReturnType<Defect['level']> => ({
   seams: {
     membership: (membership, { config, store }) =>
       forwarding<Membership>(membership, {
         stand: (fn) =>
           new BelievingCandidate(
             membership.stand(fn),
-            (session) => new BelievingSession(session, store, config.level),
+            (session) => new Session(session, store, config.level),
             config.replica,
           ),
       }),
@@ -153,7 +160,15 @@ export const etcd3Election: Defect = {
   brokenBy: ['commits-by-the-holder', 'acts-inside-sessions', 'acts-in-order'],
   provokedBy: ['stop-beyond-lease', 'etcd-cut-off', 'manager-isolated', 'load', 'crash-instance'],
   caughtBySeed: 2,
-  level: believing,
+  level: () => believing(BelievingSession),
+};
+
+export const deadlineForgotten: Defect = {
+  summary: 'a session lasts until its process hears of another leader: it looks at no clock',
+  brokenBy: ['acts-inside-sessions'],
+  provokedBy: ['etcd-cut-off', 'etcd-cut-off', 'restart-agent', 'manager-agent-split', 'roll-out', 'load'],
+  caughtBySeed: 37,
+  level: () => believing(DeadlineFreeSession),
 };
 
 export const agentsWithoutFence: Defect = {

@@ -1,5 +1,5 @@
 /** Every deliberate defect by its name. */
-import { actBeforeCommit, doubleStart, stopOnAbsence } from './acts.js';
+import { actBeforeCommit, doubleStart, portsAtOnce, stopOnAbsence, tombstonesForgotten } from './acts.js';
 import {
   ackAhead,
   floorForgotten,
@@ -10,11 +10,12 @@ import {
   stopsWithoutAcks,
 } from './data.js';
 import type { Defect } from './defect.js';
-import { agentsWithoutFence, etcd3Election, noWriteFence } from './fences.js';
+import { agentsWithoutFence, deadlineForgotten, etcd3Election, noWriteFence } from './fences.js';
 
 export const DEFECTS = {
   'no-write-fence': noWriteFence,
   'etcd3-election': etcd3Election,
+  'deadline-forgotten': deadlineForgotten,
   'agents-without-fence': agentsWithoutFence,
   'missing-as-zero': missingAsZero,
   'stale-forever': staleForever,
@@ -22,6 +23,8 @@ export const DEFECTS = {
   'stops-without-acks': stopsWithoutAcks,
   'ack-ahead': ackAhead,
   'double-start': doubleStart,
+  'tombstones-forgotten': tombstonesForgotten,
+  'ports-at-once': portsAtOnce,
   'act-before-commit': actBeforeCommit,
   'stop-on-absence': stopOnAbsence,
   'floor-forgotten': floorForgotten,

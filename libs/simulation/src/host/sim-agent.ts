@@ -22,9 +22,11 @@ export interface AgentRules {
   readonly judgeAct: typeof judgeAct;
   /** False: an id that runs already is started again beside itself. */
   readonly createIfAbsent: boolean;
+  readonly keptTombstones: typeof keptTombstones;
+  readonly portCandidates: typeof portCandidates;
 }
 
-export const AGENT_RULES: AgentRules = { judgeAct, createIfAbsent: true };
+export const AGENT_RULES: AgentRules = { judgeAct, createIfAbsent: true, keptTombstones, portCandidates };
 
 export interface ActSeen {
   readonly host: Host;
@@ -143,9 +145,10 @@ export class SimAgent implements RpcServer {
 
   private async stop({ act, id, graceMs }: agent.StopRequest): Promise<agent.InstanceStatus> {
     const epoch = this.admit('stop', id, act);
-    const { disk } = this.options.host;
+    const { host, rules } = this.options;
+    const { disk } = host;
     if (!disk.tombstones.some((one) => one.id === id)) {
-      disk.tombstones = keptTombstones([...disk.tombstones, { id, epoch }], disk.highest);
+      disk.tombstones = rules.keptTombstones([...disk.tombstones, { id, epoch }], disk.highest);
     }
     await this.disk();
     const instance = this.instances.get(id);
@@ -202,14 +205,14 @@ export class SimAgent implements RpcServer {
 
   /** New ports for an instance. Throws MitosisError `exhausted` when none is left. */
   private allot(spec: agent.InstanceSpec): Readonly<Record<string, number>> {
-    const { host, level, onPorts } = this.options;
+    const { host, level, onPorts, rules } = this.options;
     const owner = `${level}/${spec.component}`;
     const taken = new Set([
       ...[...host.disk.instances.values()].flatMap(({ ports }) => Object.values(ports)),
       ...[...host.disk.listeners.values()].map(({ port }) => port),
     ]);
     const { resting, cursor } = host.disk;
-    const candidates = portCandidates({
+    const candidates = rules.portCandidates({
       range: this.options.ports,
       taken,
       resting,

@@ -21,3 +21,4 @@ export const INVARIANTS = {
 
 /** `settles`: checked at the end, see settled.ts. */
 export type InvariantName = keyof typeof INVARIANTS | 'settles';
+export const INVARIANT_NAMES = [...Object.keys(INVARIANTS), 'settles'] as readonly InvariantName[];

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { parseArgs } from 'node:util';
 import type { Defect } from '../defects/defect.js';
 import { DEFECTS, type DefectName } from '../defects/index.js';
+import { INVARIANT_NAMES, type InvariantName } from '../invariants/index.js';
 import { Coverage } from './coverage.js';
 import { runTasks, serveTasks, WorkerError, type SeedReport, type SeedTask } from './pool.js';
 import { describeCoverage, describeFailure, unreached } from './report.js';
@@ -188,6 +189,7 @@ const proveDefects = async (
   });
   const broken = await withoutDefects(tasks, workers);
   let escaped = 0;
+  const able = new Set<InvariantName>();
   for (const [index, task] of tasks.entries()) {
     const report = reports.get(task);
     const name = names[index];
@@ -196,11 +198,16 @@ const proveDefects = async (
     const caught = isCaught(report, DEFECTS[name]) && anyway === undefined;
     if (!caught) escaped += 1;
     const { violation } = report;
+    if (caught && violation !== undefined) able.add(violation.invariant);
     const found = violation === undefined ? 'nothing' : `${violation.invariant}: ${violation.why}`;
     const without = anyway === undefined ? '' : `; without the defect as well: ${anyway}`;
     say(`${name.padEnd(24)} ${caught ? 'caught' : 'NOT caught'} by seed ${report.seed}: ${found}${without}`);
   }
-  return escaped > 0 ? 1 : 0;
+  // With all defects each invariant must have shown that it can fail.
+  const isAll = names.length === Object.keys(DEFECTS).length;
+  const unable = isAll ? INVARIANT_NAMES.filter((name) => !able.has(name)) : [];
+  for (const name of unable) say(`broken by no defect: ${name}`);
+  return escaped + unable.length > 0 ? 1 : 0;
 };
 
 /** Each defect on schedules of the faults that provoke it, until a seed catches it. */

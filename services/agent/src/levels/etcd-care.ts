@@ -37,6 +37,10 @@ const clusterSizeOf = ({ state }: Instance): number => {
 /** `member` as the management's description has it: `--data-dir={{data}}/member`. */
 const memberDirectory = (member: Instance): string => join(dataDirectory(member.dir), 'member');
 
+/** Its processes raise it as well, when they see that the store went backwards: acts tell of it. */
+const nextIncarnation = ({ state }: Level): number =>
+  Math.max(state.incarnation, state.highest.incarnation) + 1;
+
 const tlsOf = (member: Instance): string | undefined =>
   certifiedRole(member.state) === undefined ? undefined : tlsDirectory(member.dir);
 
@@ -111,7 +115,7 @@ export class EtcdCare {
     if (decision.kind === 'wait') return;
     this.host.log.error({ level: level.name, reason: decision.reason }, 'etcd is made anew');
     const snapshot = newestFirst(this.snapshotDirectory(level), '.db')[0] ?? '';
-    void this.recover(level, snapshot, level.state.incarnation + 1);
+    void this.recover(level, snapshot, nextIncarnation(level));
   }
 
   /**
@@ -137,7 +141,7 @@ export class EtcdCare {
     this.recovering.add(level);
     try {
       const snapshot = await this.provenCopy(level, first, file);
-      const incarnation = level.state.incarnation + 1;
+      const incarnation = nextIncarnation(level);
       await this.makeAnew(level, snapshot, incarnation);
       return incarnation;
     } finally {
