@@ -2,6 +2,7 @@
  * `pnpm bench:autoscale`: replays real load traces against the production decision code, a cell per line of JSON. Options:
  *   --traces worldcup,nasa,azure,nab,alibaba,step,sawtooth   --policies slo,hpa-rps,hpa-cpu,kpa,target,threshold (or name@knob)
  *   --tiers 1,2,5   --startup 3,10,60,180 (s)   --seeds 5 (1..5)   --concurrency 1   --percentile 99
+ *   --hours 6   length of a seed's piece of a trace
  *   --given '{"kind":"slo","holdMs":60000}'   a policy with options of its own, named by --as
  *   --results FILE   finished cells are appended and not played again   --workers 2   processes
  *   --data ../shared/traces   folder of the traces (default: MITOSIS_TRACES, then this)
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '5' },
     concurrency: { type: 'string', default: '1' },
     percentile: { type: 'string', default: '99' },
+    hours: { type: 'string', default: '6' },
     given: { type: 'string' },
     as: { type: 'string', default: 'given' },
     results: { type: 'string', default: '' },
@@ -68,6 +70,7 @@ const settings: readonly Setting[] = values.traces.split(',').flatMap((trace) =>
         seed,
         concurrency: Number(values.concurrency),
         percentile: Number(values.percentile),
+        hours: Number(values.hours),
       })),
     ),
   ),

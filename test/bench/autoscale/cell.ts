@@ -9,18 +9,14 @@ import {
   runLevel,
   type Application,
   type Clairvoyant,
-  type Trace,
 } from '@mitosis/simulation/workload';
 import { CONTENDERS, isContender } from './policies.js';
-import { FIRST_SERVICE_S, loadOf, PEAK_ERLANG, type TraceName } from './scenarios.js';
+import { FIRST_SERVICE_S, loadOf, PEAK_ERLANG, type Piece } from './scenarios.js';
 
-export interface Setting {
-  readonly trace: TraceName;
+/** `concurrency`: requests an instance works on at once. */
+export interface Setting extends Piece {
   readonly tiers: number;
   readonly startS: number;
-  readonly seed: number;
-  /** Requests an instance works on at once. */
-  readonly concurrency: number;
   /** Of the objective, which the slo policy is given; lateness is judged by the bound alone. */
   readonly percentile: number;
 }
@@ -67,13 +63,10 @@ export interface Hindsight {
   readonly demand: readonly Uint16Array[];
 }
 
-const traceOf = (folder: string, { trace, seed, concurrency }: Setting): Trace =>
-  loadOf(folder, trace, seed, concurrency);
-
 /** What hindsight would have run; the same for every policy. */
 export const hindsightOf = (folder: string, setting: Setting): Hindsight => {
   const application = applicationOf(setting, null);
-  const trace = traceOf(folder, setting);
+  const trace = loadOf(folder, setting);
   return {
     clairvoyant: clairvoyantFor(
       { ...RUN_DEFAULTS, application, trace, seed: setting.seed },
@@ -91,7 +84,7 @@ export const playCell = (
   hindsight: Hindsight,
 ): CellResult => {
   const began = process.hrtime.bigint();
-  const trace = traceOf(folder, setting);
+  const trace = loadOf(folder, setting);
   const application = applicationOf(setting, contest);
   const { everyS, samples } = paceOf(contest);
   const run = runLevel({

@@ -15,7 +15,7 @@ export interface Contender {
   policy(knob: number, tier: TierSeen): ScalingPolicy;
 }
 
-const SHARES = [0.25, 0.4, 0.55, 0.65, 0.75, 0.85, 0.92];
+const SHARES = [0.25, 0.33, 0.4, 0.48, 0.55, 0.65, 0.75, 0.85, 0.92];
 /** Of the weaker peers fewer are tried. */
 const SOME_SHARES = [0.3, 0.5, 0.7];
 
@@ -51,7 +51,7 @@ export const CONTENDERS = {
     policy: (knob, { cpuCores }) => hpa('cpu', knob * cpuCores),
   },
   kpa: {
-    knobs: SHARES,
+    knobs: [0.25, 0.4, 0.55, 0.7, 0.85],
     everyS: 2,
     samples: 8,
     policy: (knob, { concurrency }) => ({

@@ -13,6 +13,7 @@ export const keyOf = (setting: Setting, { policy, knob }: Contest): string =>
     setting.seed,
     setting.concurrency,
     setting.percentile,
+    setting.hours,
   ].join(' ');
 
 export class Results {

@@ -15,19 +15,15 @@ export interface TraceFile {
   readonly file: string;
   /** Seconds left out at the beginning. */
   readonly fromS: number;
-  /** Length of a piece; a longer trace gives each seed another piece. */
-  readonly pieceS: number;
 }
 
-const PIECE_S = 1.5 * 3_600;
-
 export const TRACES = {
-  worldcup: { file: 'worldcup98_14d_from_1998-06-22_per_minute.csv', fromS: 0, pieceS: PIECE_S },
+  worldcup: { file: 'worldcup98_14d_from_1998-06-22_per_minute.csv', fromS: 0 },
   // An outage of the server ends at minute 3156, and the day after it is hardly used.
-  nasa: { file: 'nasa_http_1995-08_per_minute.csv', fromS: 4_320 * 60, pieceS: PIECE_S },
-  azure: { file: 'azure_llm_2023_code_per_second.csv', fromS: 0, pieceS: 3_600 },
-  nab: { file: 'nab_elb_8c0756_per_5min.csv', fromS: 0, pieceS: PIECE_S },
-  alibaba: { file: 'alibaba_ms_2021_6d9c26b9_per_minute.csv', fromS: 0, pieceS: PIECE_S },
+  nasa: { file: 'nasa_http_1995-08_per_minute.csv', fromS: 4_320 * 60 },
+  azure: { file: 'azure_llm_2023_code_per_second.csv', fromS: 0 },
+  nab: { file: 'nab_elb_8c0756_per_5min.csv', fromS: 0 },
+  alibaba: { file: 'alibaba_ms_2021_6d9c26b9_per_minute.csv', fromS: 0 },
 } as const satisfies Readonly<Record<string, TraceFile>>;
 
 export type TraceName = keyof typeof TRACES | 'step' | 'sawtooth';
@@ -62,12 +58,20 @@ const read = (folder: string, { file, fromS }: TraceFile): Trace => {
   return trace;
 };
 
+export interface Piece {
+  readonly trace: TraceName;
+  readonly seed: number;
+  readonly concurrency: number;
+  /** Of a longer trace each seed gets another piece of this length. */
+  readonly hours: number;
+}
+
 /** The load of one seed, in requests per second at the entry; all seeds of a trace are scaled alike. */
-export const loadOf = (folder: string, name: TraceName, seed: number, concurrency: number): Trace => {
+export const loadOf = (folder: string, { trace: name, seed, concurrency, hours }: Piece): Trace => {
   if (name === 'step' || name === 'sawtooth') return sizedTo(generate(name), 1, concurrency);
-  const { pieceS } = TRACES[name];
   const whole = read(folder, TRACES[name]);
-  const room = Math.max(0, traceSeconds(whole) - pieceS);
+  const pieceS = Math.min(3_600 * hours, traceSeconds(whole));
+  const room = traceSeconds(whole) - pieceS;
   // The golden ratio spreads any number of pieces evenly, over days and over the hours of the day.
   const fromS = room * ((seed * GOLDEN) % 1);
   return sizedTo(cutTrace(whole, fromS, pieceS), rateQuantile(whole, 0.9995), concurrency);

@@ -163,13 +163,14 @@ const judgedSlow = (
   most: number,
   came: number,
   evidence: number,
+  seconds: number,
 ): Slow => {
   const gained = Math.max(-4, Math.min(4, Math.log(densityOf(expert.atEnd, forecast, actual, true) / came)));
   const odds = ODDS_FADE * expert.odds + evidence * gained;
   return {
     ...expert,
-    atEnd: withError(expert.atEnd, forecast, actual, true),
-    highest: withError(expert.highest, forecast, most, true),
+    atEnd: withError(expert.atEnd, forecast, actual, seconds, true),
+    highest: withError(expert.highest, forecast, most, seconds, true),
     odds: Math.max(-ODDS_MAX, Math.min(ODDS_MAX, odds)),
   };
 };
@@ -183,6 +184,8 @@ const nextSlow = (state: OutlookState, latest: number): readonly Slow[] =>
 
 const judged = (state: OutlookState, nowMs: number, horizonMs: number): OutlookState => {
   const evidence = evidenceOf(horizonMs);
+  const seconds = Math.max(1, spacingOf(horizonMs) / 1_000);
+  const slowS = spacingOf(horizonMs) >= CLOSE_MS ? seconds : PAST_MS / 1_000;
   if (!isDue(state.pending, nowMs)) return state;
   let { atEnd, highest, plainError, trendError, slow } = state;
   const pending: Pending[] = [];
@@ -192,10 +195,12 @@ const judged = (state: OutlookState, nowMs: number, horizonMs: number): OutlookS
     if (dueMs > nowMs || nowMs - dueMs > GAP_MS) continue;
     if (made[5].length > 0) {
       const came = densityOf(atEnd, forecast, state.level);
-      slow = slow.map((expert, i) => judgedSlow(expert, made[5][i] ?? 0, state.level, most, came, evidence));
+      slow = slow.map((expert, i) =>
+        judgedSlow(expert, made[5][i] ?? 0, state.level, most, came, evidence, slowS),
+      );
     }
-    atEnd = withError(atEnd, forecast, state.level);
-    highest = withError(highest, forecast, most);
+    atEnd = withError(atEnd, forecast, state.level, seconds);
+    highest = withError(highest, forecast, most, seconds);
     plainError += 0.05 * (relative(plain, state.level) - plainError);
     trendError += 0.05 * (relative(trended, state.level) - trendError);
   }

@@ -20,7 +20,7 @@ const LOOK_MS = 10_000;
 /** Half an hour: long beside a burst, short beside a day. */
 const LOOKS_MAX = 180;
 /** An instance that saves less than this share of what it could complete is never bought, one that saves more always. */
-const SHARE_MIN = 0.002;
+const SHARE_MIN = 0.0005;
 const SHARE_MAX = 0.4;
 
 /** Late requests per second that the last instance saves where a share `allowed` of the possible loads is late. */

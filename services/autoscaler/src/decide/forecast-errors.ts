@@ -4,7 +4,10 @@
  * others until it has been seen itself, and before anything was seen leaps are thought possible. Pure.
  */
 
-/** Weights of the errors ln(actual / forecast), on bins that are fine around zero and coarse far away, by octave of load. */
+/**
+ * Seconds for which each error ln(actual / forecast) stood, on bins that are fine around zero and coarse far away, by octave
+ * of load. In seconds, so that short horizons, which are judged more often, do not forget or believe sooner.
+ */
 export type Errors = { readonly [octave: string]: readonly number[] };
 
 export interface Chance {
@@ -16,22 +19,22 @@ const BINS = 64;
 const BIN_OF_ZERO = 26;
 const BIN_WIDTH = 0.17;
 const FINEST = 0.03;
-/** Errors remembered per octave of load. */
-const MEMORY = 900;
+/** Errors of an octave of load fade within this time spent there: leaps that come once an hour must not be forgotten. */
+const MEMORY_S = 2_400;
 /** What errors at other loads say about this one, while little was seen of it. */
 const NEIGHBOUR = 0.1;
 const STRANGER = 0.01;
-/** Before anything was seen: weights by ln(actual / forecast). */
+/** Before anything was seen: seconds by ln(actual / forecast), a minute together. */
 const PRIOR: readonly (readonly [number, number])[] = [
-  [-0.1, 1],
-  [0, 2],
-  [0.08, 1.2],
-  [0.2, 0.5],
-  [0.5, 0.1],
-  [1.1, 0.03],
+  [-0.1, 12.5],
+  [0, 25],
+  [0.08, 15],
+  [0.2, 6.2],
+  [0.5, 1.25],
+  [1.1, 0.37],
 ];
-/** Errors that weigh as much as what is thought before: they overlap, so that these are about three horizons. */
-const OWN_ENOUGH = 100;
+/** What was seen for so long weighs as much as what is thought before: a burst a minute is not known after a minute. */
+const OWN_ENOUGH_S = 1_800;
 /** Below the weight of anything an instance could be worth its least price for: old errors fade towards it and stay away. */
 const NEGLIGIBLE = 1e-6;
 /** Below this the logarithm of a ratio says nothing. */
@@ -63,12 +66,20 @@ const octaveOf = (rate: number, alike: boolean): number =>
 const binFor = (forecast: number, actual: number): number =>
   binOf(Math.log(Math.max(actual, RATE_MIN) / Math.max(forecast, RATE_MIN)));
 
-export const withError = (errors: Errors, forecast: number, actual: number, alike = false): Errors => {
+/** `seconds`: for how long the error stands, until the next one. */
+export const withError = (
+  errors: Errors,
+  forecast: number,
+  actual: number,
+  seconds: number,
+  alike = false,
+): Errors => {
   const octave = String(octaveOf(forecast, alike));
   const weights = errors[octave]?.slice() ?? Array.from({ length: BINS }, () => 0);
-  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) * (1 - 1 / MEMORY);
+  const kept = Math.exp(-seconds / MEMORY_S);
+  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) * kept;
   const bin = binFor(forecast, actual);
-  weights[bin] = (weights[bin] ?? 0) + 1;
+  weights[bin] = (weights[bin] ?? 0) + seconds;
   return { ...errors, [octave]: weights };
 };
 
@@ -82,7 +93,7 @@ const sumOf = (weights: readonly number[]): number => {
 const weightsOf = (errors: Errors, forecast: number, alike: boolean): number[] => {
   const octave = octaveOf(forecast, alike);
   // What is not known of this load itself counts the less the more is.
-  const doubt = OWN_ENOUGH / (OWN_ENOUGH + sumOf(errors[String(octave)] ?? []));
+  const doubt = OWN_ENOUGH_S / (OWN_ENOUGH_S + sumOf(errors[String(octave)] ?? []));
   const weights = PRIOR_WEIGHTS.slice();
   for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (weights[bin] ?? 0);
   for (const key of Object.keys(errors)) {
@@ -120,14 +131,27 @@ export const densityOf = (errors: Errors, forecast: number, actual: number, alik
   return Math.max(1e-4, mass / width);
 };
 
-/** One distribution of several, each as likely as its odds are. */
+/** One distribution of several, each as likely as its odds are; all are in ascending order, and so is the result. */
 export const mixed = (
   parts: readonly { readonly odds: number; readonly chances: readonly Chance[] }[],
 ): readonly Chance[] => {
   const all = parts.reduce((sum, { odds }) => sum + odds, 0);
-  return parts
-    .flatMap(({ odds, chances }) =>
-      chances.map(({ rate, weight }): Chance => ({ rate, weight: (weight * odds) / all })),
-    )
-    .sort((a, b) => a.rate - b.rate);
+  const next = parts.map(() => 0);
+  const merged: Chance[] = [];
+  for (;;) {
+    let lowest = -1;
+    let least = Infinity;
+    for (let i = 0; i < parts.length; i += 1) {
+      const rate = parts[i]?.chances[next[i] ?? 0]?.rate ?? Infinity;
+      if (rate < least) {
+        least = rate;
+        lowest = i;
+      }
+    }
+    const part = parts[lowest];
+    if (part === undefined) return merged;
+    const at = next[lowest] ?? 0;
+    merged.push({ rate: least, weight: ((part.chances[at]?.weight ?? 0) * part.odds) / all });
+    next[lowest] = at + 1;
+  }
 };

@@ -62,6 +62,8 @@ const SINGLE_BUSY_MAX = 1.1;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
 const CREEP_PER_STEP = 1.001;
 const CREEP_MAX = 1.02;
+/** A measurement below one request at a time may be wrong altogether; it is doubted until that, within about half an hour. */
+const DOUBT_PER_STEP = 1.0003;
 /** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
 const CPU_BOUND_SHARE = 0.5;
 
@@ -155,9 +157,13 @@ const learnService = (model: InstanceModel, seen: InstanceWindow, calm: boolean)
 };
 
 /** Standard deviations of a count that a window may be above the mean by chance. */
-const CHANCE_DEVIATIONS = 2.5;
+const CHANCE_DEVIATIONS = 4;
 
-const learnCalm = (model: InstanceModel, seen: InstanceWindow): InstanceModel => {
+const learnCalm = (before: InstanceModel, seen: InstanceWindow): InstanceModel => {
+  const doubtful = before.serviceKnown && before.measuredCapacity < 1_000 / before.serviceMs;
+  const model: InstanceModel = doubtful
+    ? { ...before, measuredCapacity: before.measuredCapacity * DOUBT_PER_STEP }
+    : before;
   const crept = Math.min(model.capacity * CREEP_PER_STEP, model.measuredCapacity * CREEP_MAX);
   return {
     ...model,
@@ -231,8 +237,10 @@ export const observeInstances = (
   const idle = Math.max(seen.busy, (seen.rate * seen.ownMs) / 1_000) < IDLE_BUSY_MAX;
   if (idle || ratio < CALM_RATIO) return learnCalm(learnService(model, seen, true), seen);
   const quicker = learnService(model, seen, false);
-  // Slow without anything waiting is a slow moment of the instances, not a want of them.
-  return ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN
+  // Slow without anything waiting is a slow moment of the instances, not a want of them; many inside whose answers are as
+  // quick as ever are chance. Taken for saturation both would make a capacity of what was merely asked.
+  const slow = bornLate || seen.ownMs >= CALM_RATIO * model.serviceMs;
+  return ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN && slow
     ? learnSaturated(quicker, seen)
     : learnModerate(quicker, observation);
 };

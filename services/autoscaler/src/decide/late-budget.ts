@@ -24,10 +24,10 @@ export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: BIAS_FIRST
 const WINDOW_MS = 10_000;
 const FADE_MS = 12 * 3_600_000;
 /** The budget that is aimed at; the rest is for what the account does not see. */
-const AIM = 0.6;
+const AIM = 0.55;
 /** Until this much was seen the account says little. */
 const PRIOR_S = 900;
-const GAIN = 0.7;
+const GAIN = 1.2;
 /** Of the bias, per hour and unit of logarithmic deviation. */
 const BIAS_PER_HOUR = 1.5;
 const BIAS_MAX = 1.5;
@@ -85,9 +85,12 @@ export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget 
   return { ...next, bias: Math.max(-BIAS_MAX, Math.min(BIAS_MAX, bias)) };
 };
 
+/** What was overspent beyond this is written off: no later headroom makes an hour of lateness undone. */
+const SPENT_MAX = 4;
+
 /** Factor on the price: 1 before anything is known, less where more was late than is aimed at. */
 export const correctionOf = (budget: LateBudget, allowed: number, rate: number): number => {
   // What was saved is not given away at once: bursts come late, and a calm hour says little of the next one.
-  const spent = Math.max(1, spentOf(budget, allowed, rate));
+  const spent = Math.max(1, Math.min(SPENT_MAX, spentOf(budget, allowed, rate)));
   return Math.max(FACTOR_MIN, Math.min(FACTOR_MAX, Math.exp(budget.bias) * spent ** -GAIN));
 };

@@ -40,6 +40,17 @@ describe('outlook on demand', () => {
     expect(chanceAbove(look(steady(50, 1_200)), 300)).toBeLessThan(0.001);
   });
 
+  it('keeps what it saw for as long on a short horizon as on a long one', () => {
+    const after = (horizonMs: number): number => {
+      const leaping = Array.from({ length: 1_200 }, (_, second) => (second % 60 < 50 ? 50 : 400));
+      const { highest } = outlookOf(look([...leaping, ...steady(50, 3_600)], horizonMs), horizonMs);
+      return highest.filter(({ rate }) => rate > 300).reduce((sum, { weight }) => sum + weight, 0);
+    };
+    // Nothing leapt for an hour: what was seen before has faded to about the same share.
+    expect(after(5_000)).toBeGreaterThan(0.005);
+    expect(after(60_000)).toBeGreaterThan(0.005);
+  });
+
   it('expects a ramp to go on once trends have foretold better', () => {
     const ramp = look(Array.from({ length: 200 }, (_, second) => 50 + 3 * second));
     expect(outlookOf(ramp, 60_000).expected).toBeGreaterThan(1.1 * ramp.level);

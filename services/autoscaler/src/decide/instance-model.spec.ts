@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { capacityOf, EMPTY_MODEL, observeInstances, type InstanceModel } from './instance-model.js';
+import { anObservation, aWindow, someRequests } from './observation.testing.js';
+
+/** Five instances that take 50 ms a request, one at a time. */
+const known: InstanceModel = {
+  ...EMPTY_MODEL,
+  version: 'v1',
+  serviceMs: 50,
+  serviceP95Ms: 100,
+  serviceKnown: true,
+  provenBusy: 0.6,
+  busy: 0.6,
+};
+
+const seen = (
+  from: InstanceModel,
+  rate: number,
+  meanMs: number,
+  inFlight: number,
+  seconds: number,
+  growth = 1,
+): InstanceModel => {
+  let model = from;
+  for (let second = 0; second < seconds; second += 1) {
+    const requests = someRequests(aWindow({ rate, meanMs, p95Ms: 2 * meanMs }), {
+      inFlight: inFlight + growth * second,
+    });
+    const observation = anObservation({ nowMs: 1_000_000 + second * 1_000, count: 5, ready: 5, requests });
+    model = observeInstances(model, observation, 200);
+  }
+  return model;
+};
+
+describe('capacity of an instance', () => {
+  it('is what it completes while a queue grows and answers take long', () => {
+    expect(seen(known, 100, 400, 60, 4).capacity).toBeCloseTo(20, 5);
+  });
+
+  it('is not what is asked of it, however many are inside by chance, while answers are as quick as ever', () => {
+    expect(seen(known, 55, 54, 12, 4).capacity).toBe(0);
+  });
+
+  it('is doubted where it says less than one request at a time, until nothing contradicts that', () => {
+    const wrong: InstanceModel = { ...known, capacity: 11.5, measuredCapacity: 11.5 };
+    let model = wrong;
+    for (let minute = 0; minute < 60; minute += 1) model = seen(model, 30, 50, 1, 60, 0);
+    expect(capacityOf(model, 0)).toBeGreaterThan(19);
+    expect(capacityOf(model, 0)).toBeLessThan(22);
+  });
+
+  it('stays what was measured where that is plausible', () => {
+    const right: InstanceModel = { ...known, capacity: 20.5, measuredCapacity: 20.5 };
+    let model = right;
+    for (let minute = 0; minute < 60; minute += 1) model = seen(model, 30, 50, 1, 60, 0);
+    expect(capacityOf(model, 0)).toBeLessThan(21);
+  });
+});
