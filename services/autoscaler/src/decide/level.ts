@@ -9,8 +9,9 @@ import { downstreamOf } from './downstream.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
-import { withoutAbsurdities, type ComponentObservation } from './observation.js';
+import { withoutAbsurdities, type ComponentObservation, type Downstream } from './observation.js';
 import type { PolicySettings, PolicyState, Recommendation, ScalingPolicyPlugin } from './policy.js';
+import { EMPTY_VISITS, observeVisits, type VisitsState } from './visits.js';
 
 export type ComponentState = {
   /** Policy kind `policy` belongs to. */
@@ -26,9 +27,11 @@ export type LevelState = {
   readonly ready: { readonly [component: string]: { readonly ids: string; readonly sinceMs: number } };
   /** Time of a request in each component without queueing and dependencies; falls fast, rises slowly. */
   readonly calmMs: { readonly [component: string]: number };
+  /** How often components call each other, and what is held up in them. */
+  readonly visits: VisitsState;
 };
 
-export const EMPTY_LEVEL: LevelState = { components: {}, ready: {}, calmMs: {} };
+export const EMPTY_LEVEL: LevelState = { components: {}, ready: {}, calmMs: {}, visits: EMPTY_VISITS };
 
 export interface ComponentAdvice {
   readonly component: Component;
@@ -57,13 +60,29 @@ const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =
   return same ? state.ready : ready;
 };
 
-const observe = (
-  input: LevelInput,
-  ready: LevelState['ready'],
-  instances: readonly InstanceRecord[] | undefined,
-  component: Component,
-  objective: Objective | null,
-): ComponentObservation => {
+/** By component that calls others; found once a step, since several ask. */
+type Downstreams = ReadonlyMap<string, Downstream | null>;
+
+const downstreamsOf = ({ typeGraph, metrics }: LevelInput): Downstreams => {
+  const found = new Map<string, Downstream | null>();
+  if (metrics === null) return found;
+  for (const component of Object.values(typeGraph.components)) {
+    if (component.dependsOn.length > 0)
+      found.set(component.name, downstreamOf(typeGraph, metrics, component));
+  }
+  return found;
+};
+
+interface Seen {
+  readonly ready: LevelState['ready'];
+  readonly instances: readonly InstanceRecord[] | undefined;
+  readonly objective: Objective | null;
+  readonly downstream: Downstream | null;
+  readonly heldBack: number;
+}
+
+const observe = (input: LevelInput, component: Component, seen: Seen): ComponentObservation => {
+  const { ready, instances, objective, downstream, heldBack } = seen;
   const { name } = component;
   const target = input.targets.get(name);
   const metrics = input.metrics?.get(name);
@@ -83,15 +102,16 @@ const observe = (
     objective,
     requests: metrics?.requests ?? null,
     usage: metrics?.usage ?? null,
-    downstream: input.metrics === null ? null : downstreamOf(input.typeGraph, input.metrics, component),
+    downstream,
+    heldBack,
     external: input.external?.get(name) ?? {},
   });
 };
 
-const ownMsOf = (input: LevelInput, component: Component): number | null => {
+const ownMsOf = (input: LevelInput, downstreams: Downstreams, component: Component): number | null => {
   const window = input.metrics?.get(component.name)?.requests.last10 ?? null;
-  if (window === null || input.metrics === null || window.rate * window.seconds < 5) return null;
-  const outside = downstreamOf(input.typeGraph, input.metrics, component)?.last10Ms ?? 0;
+  if (window === null || window.rate * window.seconds < 5) return null;
+  const outside = downstreams.get(component.name)?.last10Ms ?? 0;
   const ownMs = Math.max(window.meanMs - outside, 0.01);
   // What a third party may take at most is what it is bound by; when it takes longer it is the composer's to leave it.
   return component.kind === 'binding' && component.rebind.p95Ms > 0
@@ -100,12 +120,12 @@ const ownMsOf = (input: LevelInput, component: Component): number | null => {
 };
 
 /** Quickly down, slowly up (about three minutes): a queue must not widen the share of the component that has it. */
-const trackCalm = (state: LevelState, input: LevelInput): LevelState['calmMs'] => {
+const trackCalm = (state: LevelState, input: LevelInput, downstreams: Downstreams): LevelState['calmMs'] => {
   const calmMs: Record<string, number> = {};
   for (const component of Object.values(input.typeGraph.components)) {
     const { name } = component;
     const before = Object.hasOwn(state.calmMs, name) ? (state.calmMs[name] ?? 0) : 0;
-    const ownMs = ownMsOf(input, component);
+    const ownMs = ownMsOf(input, downstreams, component);
     if (ownMs === null) {
       if (before > 0) calmMs[name] = before;
       continue;
@@ -148,7 +168,11 @@ export const stepLevel = (
   pluginOf: PluginOf = pluginFor,
 ): LevelStep => {
   const ready = trackReady(state, input);
-  const calmMs = trackCalm(state, input);
+  const downstreams = downstreamsOf(input);
+  const calmMs = trackCalm(state, input, downstreams);
+  const visits = observeVisits(state.visits, input.typeGraph, input.metrics, input.nowMs, (name) =>
+    downstreams.get(name),
+  );
   const objectives = objectivesOf(input, calmMs);
   const instances = instancesOf(input.instances);
   const components: Record<string, ComponentState> = {};
@@ -156,7 +180,13 @@ export const stepLevel = (
     const { name } = component;
     const plugin = pluginOf(component.policy);
     const before = Object.hasOwn(state.components, name) ? state.components[name] : undefined;
-    const observation = observe(input, ready, instances.get(name), component, objectives.get(name) ?? null);
+    const observation = observe(input, component, {
+      ready,
+      instances: instances.get(name),
+      objective: objectives.get(name) ?? null,
+      downstream: downstreams.get(name) ?? null,
+      heldBack: visits.heldBack.get(name) ?? 0,
+    });
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
     const activation = activate(before?.activeAtMs ?? 0, observation, recommendation);
@@ -167,7 +197,7 @@ export const stepLevel = (
     };
     return { component, observation, recommendation: activation.recommendation };
   });
-  return { state: { components, ready, calmMs }, advice, objectives };
+  return { state: { components, ready, calmMs, visits: visits.state }, advice, objectives };
 };
 
 /** Child levels and what each has to hold. */

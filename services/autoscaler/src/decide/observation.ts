@@ -79,6 +79,8 @@ export interface ComponentObservation {
   readonly usage: ResourceMetrics | null;
   /** null: it has no dependency, or nothing is known about them. */
   readonly downstream: Downstream | null;
+  /** Requests per second on their way here that its callers hold up for want of instances; 0: none, or unknown. */
+  readonly heldBack: number;
   /** By address; without those that never answered. */
   readonly external: Readonly<Record<string, ExternalAnswer>>;
 }

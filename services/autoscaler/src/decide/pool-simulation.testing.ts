@@ -212,6 +212,7 @@ export class PoolSimulation {
       objective: this.options.objective,
       requests: this.options.distort === undefined ? metrics : this.options.distort(second, metrics),
       usage: null,
+      heldBack: 0,
       external: {},
       downstream:
         downstreamMs === null

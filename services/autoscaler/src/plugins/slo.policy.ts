@@ -155,7 +155,9 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
   const inside = (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
   const bound = strictest(observation.objective);
   const model = observeInstances(state.model, observation, bound?.ms ?? null);
-  const demand = observeDemand(state.demand, { nowMs, completed: window.rate, inside });
+  // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
+  const completed = window.rate + observation.heldBack;
+  const demand = observeDemand(state.demand, { nowMs, completed, inside });
   const late = bound && {
     nowMs,
     window: requests?.last10 ?? null,
