@@ -72,6 +72,7 @@ export class AutoscalerReconciler implements FunctionShell {
   private taken: Taken | undefined;
   private advised: ReadonlyMap<string, number> = new Map();
   private holds: ReadonlyMap<string, string> = new Map();
+  private budget: TargetPlan['budget'] = null;
   private expectations = new Map<string, Expectation>();
   private outcomes: readonly Outcome[] = [];
   private committed = { revision: 0, atMs: 0, regressions: 0 };
@@ -124,9 +125,10 @@ export class AutoscalerReconciler implements FunctionShell {
     }
     const { step } = this.stepOf(spec.record, nowMs);
     // Fresh records, so that what was written since the step is not written again.
-    const input = views.input(nowMs, spec.record, null);
+    const input = { ...views.input(nowMs, spec.record, null), children: childObjectives.costs() };
     const plan = decideTargets(input, step.advice, mode, this.advised, this.holds);
     this.advised = plan.advised;
+    this.budget = plan.budget;
     this.compare(step);
     childObjectives.tell(childShares(input, step), views.childRecords(), signal);
     return this.apply(session, plan, step, {
@@ -164,6 +166,8 @@ export class AutoscalerReconciler implements FunctionShell {
       })),
       predictions: this.outcomes,
       sizes: this.sizes.sizes(),
+      budget: this.budget,
+      visits: this.state.visits.calls,
       children: this.observed?.childObjectives.describe() ?? [],
     };
   }
@@ -200,7 +204,7 @@ export class AutoscalerReconciler implements FunctionShell {
 
   /** One step of all policies; without metrics when the monitor is silent. */
   private observe(fresh: boolean): Taken | undefined {
-    const { views, feed, context, external } = this.here();
+    const { views, feed, context, external, childObjectives } = this.here();
     const spec = views.specRecord();
     if (spec === undefined || !views.synced) return undefined;
     const snapshot = fresh ? feed.latest() : null;
@@ -208,6 +212,7 @@ export class AutoscalerReconciler implements FunctionShell {
     const input = {
       ...views.input(nowMs, spec.record, snapshot && metricsOfSnapshot(snapshot)),
       external: external.latest(),
+      children: childObjectives.costs(),
     };
     const step = stepLevel(this.state, input, this.config);
     external.ask(step.advice);

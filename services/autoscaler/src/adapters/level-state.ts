@@ -112,6 +112,7 @@ export class LevelStateViews {
       instances: this.instances(),
       endpoints: byComponent(this.endpoints()),
       metrics,
+      pricePerCpuHour: this.pricePerCpuHour(),
     };
   }
 }

@@ -6,12 +6,13 @@ import type { Component, InstanceRecord, Objective, ScalingPolicy } from '@mitos
 import { pluginFor } from '../plugins/index.js';
 import { activate } from './activation.js';
 import { downstreamOf } from './downstream.js';
+import { expectedLateOf, type ExpectedLate } from './expected-late.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
 import { withoutAbsurdities, type ComponentObservation, type Downstream } from './observation.js';
 import type { PolicySettings, PolicyState, Recommendation, ScalingPolicyPlugin } from './policy.js';
-import { EMPTY_VISITS, observeVisits, type VisitsState } from './visits.js';
+import { EMPTY_VISITS, observeVisits, visitsFrom, type VisitsState } from './visits.js';
 
 export type ComponentState = {
   /** Policy kind `policy` belongs to. */
@@ -37,6 +38,8 @@ export interface ComponentAdvice {
   readonly component: Component;
   readonly observation: ComponentObservation;
   readonly recommendation: Recommendation;
+  /** Late requests per second, counted at the entry, that a count would mean; null: no model knows. Found when asked for. */
+  readonly expectedLate: () => ExpectedLate | null;
 }
 
 export interface LevelStep {
@@ -155,6 +158,13 @@ const objectivesOf = (input: LevelInput, calmMs: LevelState['calmMs']): Readonly
   return objectives;
 };
 
+const visitsTo = ({ typeGraph }: LevelInput, state: VisitsState, name: string): number =>
+  typeGraph.entry === null ? 1 : (visitsFrom(state, typeGraph, typeGraph.entry).get(name) ?? 1);
+
+/** A request that calls a component several times is late once. */
+const atEntry = (late: ExpectedLate | null, visits: number): ExpectedLate | null =>
+  late === null || visits <= 1 ? late : (count) => late(count) / visits;
+
 export type PluginOf = (policy: ScalingPolicy) => ScalingPolicyPlugin<ScalingPolicy>;
 
 /**
@@ -190,12 +200,18 @@ export const stepLevel = (
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
     const activation = activate(before?.activeAtMs ?? 0, observation, recommendation);
-    components[name] = {
+    const now: ComponentState = {
       kind: component.policy.kind,
       policy: after,
       activeAtMs: activation.activeAtMs,
     };
-    return { component, observation, recommendation: activation.recommendation };
+    components[name] = now;
+    return {
+      component,
+      observation,
+      recommendation: activation.recommendation,
+      expectedLate: () => atEntry(expectedLateOf(now, observation), visitsTo(input, visits.state, name)),
+    };
   });
   return { state: { components, ready, calmMs, visits: visits.state }, advice, objectives };
 };

@@ -95,7 +95,7 @@ const projectedBacklog = (observation: ComponentObservation, model: InstanceMode
   return Math.min(waitingNow + grows, rate * BACKLOG_MAX_S);
 };
 
-const planInput = (
+export const planInput = (
   observation: ComponentObservation,
   demand: DemandState,
   model: InstanceModel,
@@ -175,7 +175,7 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
   };
 };
 
-const horizonOf = (observation: ComponentObservation): number => startMsOf(observation) + REACTION_MS;
+export const horizonOf = (observation: ComponentObservation): number => startMsOf(observation) + REACTION_MS;
 
 interface Planned {
   readonly plan: Plan;
@@ -191,7 +191,7 @@ interface Planned {
 }
 
 /** What the components' late requests are worth; null: nothing has to be in time, or no count would bring it there. */
-const worthOf = (input: PlanInput): Worth | null => {
+export const worthOf = (input: PlanInput): Worth | null => {
   const bound = strictest(input.objective);
   if (bound === null) return null;
   const slack = slackMs(input, bound);
