@@ -172,6 +172,11 @@ export class AutoscalerReconciler implements FunctionShell {
     };
   }
 
+  /** All that was learned: what a successor goes on with. */
+  model(): LevelState {
+    return this.state;
+  }
+
   targets(): readonly autoscaler.Target[] {
     return this.here()
       .views.targetRecords()
