@@ -56,7 +56,7 @@ let harness: ShellHarness;
 let shell: AutoscalerReconciler;
 
 beforeEach(async () => {
-  shell = new AutoscalerReconciler({ holdMs: 10_000 });
+  shell = new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000 });
   harness = await ShellHarness.open({ shell });
 });
 afterEach(() => harness.close());
@@ -178,7 +178,7 @@ describe(AutoscalerReconciler.name, () => {
   });
 
   it('goes on in a new leader with the model its predecessor had', async () => {
-    const other = new AutoscalerReconciler({ holdMs: 10_000 });
+    const other = new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000 });
     const follower = await ShellHarness.open({
       shell: other,
       etcd: harness.etcd,
@@ -310,7 +310,7 @@ describe(AutoscalerReconciler.name, () => {
     await harness.pass();
     await expect
       .poll(() => shell.describe().children)
-      .toEqual([{ level: 'shop.catalog', p95Ms: 150, costs: [point], error: '' }]);
+      .toEqual([{ component: 'catalog', level: 'shop.catalog', p95Ms: 150, costs: [point], error: '' }]);
     const told = harness.peers.calls.find(({ method }) => method === 'setObjective');
     expect(told).toMatchObject({
       address: 'child-leader',

@@ -9,6 +9,7 @@ import { downstreamOf } from './downstream.js';
 import { expectedLateOf, type ExpectedLate } from './expected-late.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
+import { EMPTY_SPLIT, shareIn, stepSplit, waitIn, type SplitState } from './objective-split.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
 import { withoutAbsurdities, type ComponentObservation, type Downstream } from './observation.js';
 import type { PolicySettings, PolicyState, Recommendation, ScalingPolicyPlugin } from './policy.js';
@@ -28,11 +29,22 @@ export type LevelState = {
   readonly ready: { readonly [component: string]: { readonly ids: string; readonly sinceMs: number } };
   /** Time of a request in each component without queueing and dependencies; falls fast, rises slowly. */
   readonly calmMs: { readonly [component: string]: number };
+  /** 95th percentile of a request in each component and all it calls, likewise. */
+  readonly calmTailMs: { readonly [component: string]: number };
+  /** The level's objective, shared out where it is cheapest to hold. */
+  readonly split: SplitState;
   /** How often components call each other, and what is held up in them. */
   readonly visits: VisitsState;
 };
 
-export const EMPTY_LEVEL: LevelState = { components: {}, ready: {}, calmMs: {}, visits: EMPTY_VISITS };
+export const EMPTY_LEVEL: LevelState = {
+  components: {},
+  ready: {},
+  calmMs: {},
+  calmTailMs: {},
+  split: EMPTY_SPLIT,
+  visits: EMPTY_VISITS,
+};
 
 export interface ComponentAdvice {
   readonly component: Component;
@@ -82,10 +94,11 @@ interface Seen {
   readonly objective: Objective | null;
   readonly downstream: Downstream | null;
   readonly heldBack: number;
+  readonly waitMs: number | null;
 }
 
 const observe = (input: LevelInput, component: Component, seen: Seen): ComponentObservation => {
-  const { ready, instances, objective, downstream, heldBack } = seen;
+  const { ready, instances, objective, downstream, heldBack, waitMs } = seen;
   const { name } = component;
   const target = input.targets.get(name);
   const metrics = input.metrics?.get(name);
@@ -107,6 +120,7 @@ const observe = (input: LevelInput, component: Component, seen: Seen): Component
     usage: metrics?.usage ?? null,
     downstream,
     heldBack,
+    waitMs,
     external: input.external?.get(name) ?? {},
   });
 };
@@ -123,43 +137,56 @@ const ownMsOf = (input: LevelInput, downstreams: Downstreams, component: Compone
 };
 
 /** Quickly down, slowly up (about three minutes): a queue must not widen the share of the component that has it. */
-const trackCalm = (state: LevelState, input: LevelInput, downstreams: Downstreams): LevelState['calmMs'] => {
+const calmer = (before: number, seen: number): number =>
+  before === 0 ? seen : before + (seen < before ? 0.3 : 0.005) * (seen - before);
+
+const trackCalm = (
+  state: LevelState,
+  input: LevelInput,
+  downstreams: Downstreams,
+): Pick<LevelState, 'calmMs' | 'calmTailMs'> => {
   const calmMs: Record<string, number> = {};
+  const calmTailMs: Record<string, number> = {};
   for (const component of Object.values(input.typeGraph.components)) {
     const { name } = component;
     const before = Object.hasOwn(state.calmMs, name) ? (state.calmMs[name] ?? 0) : 0;
+    const tailBefore = Object.hasOwn(state.calmTailMs, name) ? (state.calmTailMs[name] ?? 0) : 0;
     const ownMs = ownMsOf(input, downstreams, component);
-    if (ownMs === null) {
-      if (before > 0) calmMs[name] = before;
-      continue;
-    }
-    const gain = before === 0 ? 1 : ownMs < before ? 0.3 : 0.005;
-    calmMs[name] = before + gain * (ownMs - before);
+    const mean = ownMs === null ? before : calmer(before, ownMs);
+    const tailMs = ownMs === null ? 0 : (input.metrics?.get(name)?.requests.last10?.p95Ms ?? 0);
+    const tail = tailMs > 0 ? calmer(tailBefore, tailMs) : tailBefore;
+    if (mean > 0) calmMs[name] = mean;
+    if (tail > 0) calmTailMs[name] = tail;
   }
-  return calmMs;
+  return { calmMs, calmTailMs };
 };
 
 const rateOf = (input: LevelInput, name: string | null): number =>
   name === null ? 0 : (input.metrics?.get(name)?.requests.last60?.rate ?? 0);
 
-const objectivesOf = (input: LevelInput, calmMs: LevelState['calmMs']): ReadonlyMap<string, Objective> => {
-  const level = levelObjective(input.typeGraph, input.handedDown);
-  const entryRate = rateOf(input, input.typeGraph.entry);
+const objectivesOf = (
+  input: LevelInput,
+  level: Objective | null,
+  calmMs: LevelState['calmMs'],
+  split: SplitState,
+): ReadonlyMap<string, Objective> => {
+  const { typeGraph } = input;
+  const entryRate = rateOf(input, typeGraph.entry);
   const calm = new Map<string, CalmComponent>();
   for (const [name, ownMs] of Object.entries(calmMs)) {
     const own = rateOf(input, name);
     calm.set(name, { ownMs, visits: entryRate > 0 && own > 0 ? own / entryRate : 1 });
   }
   const objectives = new Map<string, Objective>();
-  for (const component of Object.values(input.typeGraph.components)) {
-    const objective = objectiveFor(input.typeGraph, level, calm, component);
+  for (const component of Object.values(typeGraph.components)) {
+    const objective = objectiveFor(typeGraph, level, calm, component, shareIn(split, component, typeGraph));
     if (objective !== null) objectives.set(component.name, objective);
   }
   return objectives;
 };
 
-const visitsTo = ({ typeGraph }: LevelInput, state: VisitsState, name: string): number =>
-  typeGraph.entry === null ? 1 : (visitsFrom(state, typeGraph, typeGraph.entry).get(name) ?? 1);
+const visitsOf = ({ typeGraph }: LevelInput, state: VisitsState): ReadonlyMap<string, number> =>
+  typeGraph.entry === null ? new Map() : visitsFrom(state, typeGraph, typeGraph.entry);
 
 /** A request that calls a component several times is late once. */
 const atEntry = (late: ExpectedLate | null, visits: number): ExpectedLate | null =>
@@ -179,11 +206,19 @@ export const stepLevel = (
 ): LevelStep => {
   const ready = trackReady(state, input);
   const downstreams = downstreamsOf(input);
-  const calmMs = trackCalm(state, input, downstreams);
+  const calm = trackCalm(state, input, downstreams);
   const visits = observeVisits(state.visits, input.typeGraph, input.metrics, input.nowMs, (name) =>
     downstreams.get(name),
   );
-  const objectives = objectivesOf(input, calmMs);
+  const level = levelObjective(input.typeGraph, input.handedDown);
+  const split = stepSplit(state.split, {
+    level: input,
+    objective: level,
+    policies: state.components,
+    calmTailMs: calm.calmTailMs,
+    visits: visitsOf(input, visits.state),
+  });
+  const objectives = objectivesOf(input, level, calm.calmMs, split);
   const instances = instancesOf(input.instances);
   const components: Record<string, ComponentState> = {};
   const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
@@ -196,6 +231,8 @@ export const stepLevel = (
       objective: objectives.get(name) ?? null,
       downstream: downstreams.get(name) ?? null,
       heldBack: visits.heldBack.get(name) ?? 0,
+      // A bound of its own says itself how long a request may wait here.
+      waitMs: component.objective?.latency.length ? null : waitIn(split, name),
     });
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
@@ -210,10 +247,11 @@ export const stepLevel = (
       component,
       observation,
       recommendation: activation.recommendation,
-      expectedLate: () => atEntry(expectedLateOf(now, observation), visitsTo(input, visits.state, name)),
+      expectedLate: () =>
+        atEntry(expectedLateOf(now, observation), visitsOf(input, visits.state).get(name) ?? 1),
     };
   });
-  return { state: { components, ready, calmMs, visits: visits.state }, advice, objectives };
+  return { state: { components, ready, ...calm, split, visits: visits.state }, advice, objectives };
 };
 
 /** Child levels and what each has to hold. */

@@ -58,6 +58,7 @@ export const anObservation = (overrides: Partial<ComponentObservation> = {}): Co
   usage: null,
   downstream: null,
   heldBack: 0,
+  waitMs: null,
   external: {},
   ...overrides,
 });

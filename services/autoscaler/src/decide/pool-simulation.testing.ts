@@ -213,6 +213,7 @@ export class PoolSimulation {
       requests: this.options.distort === undefined ? metrics : this.options.distort(second, metrics),
       usage: null,
       heldBack: 0,
+      waitMs: null,
       external: {},
       downstream:
         downstreamMs === null

@@ -122,6 +122,7 @@ const commonInputs = ({ observation, recommendation }: ComponentAdvice): Readonl
     starting: observation.starting,
     objective:
       observation.objective?.latency.map(({ percentile, ms }) => `p${percentile} ${Math.round(ms)} ms`) ?? [],
+    ...(observation.waitMs === null ? {} : { mayWaitMs: Math.round(observation.waitMs) }),
     predicted: recommendation.predicted === null ? null : { ...recommendation.predicted },
     ...recommendation.inputs,
   };

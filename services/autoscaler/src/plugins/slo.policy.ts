@@ -77,7 +77,7 @@ const startMsOf = (observation: ComponentObservation): number => observation.sta
 const recentWindow = (observation: ComponentObservation): RequestWindow | null =>
   observation.requests?.last1 ?? observation.requests?.last10 ?? null;
 
-const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
+export const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
   const spread = model.serviceMs > 0 ? (model.serviceP95Ms / model.serviceMs - 1) / 1.645 : 1;
   const service = Math.min(4, Math.max(0, spread) ** 2);
   const arrivals = Math.min(4, Math.max(0.5, demand.dispersion));
@@ -107,6 +107,7 @@ export const planInput = (
   backlog: projectedBacklog(observation, model, forecast.now),
   drainS: DRAIN_S,
   downstreamMs: observation.downstream?.last10Ms ?? 0,
+  waitMs: observation.waitMs,
   variability: variabilityOf(demand, model),
   objective: observation.objective,
   aim: AIM_UP,
@@ -194,7 +195,7 @@ interface Planned {
 export const worthOf = (input: PlanInput): Worth | null => {
   const bound = strictest(input.objective);
   if (bound === null) return null;
-  const slack = slackMs(input, bound);
+  const slack = input.waitMs ?? slackMs(input, bound);
   if (slack <= 0) return null;
   const capacity = capacityOf(input.model, input.cpus);
   return {
