@@ -80,7 +80,7 @@ const endpoints = (component: string) => ({
 });
 
 const shells = (): AutoscalerReconciler[] =>
-  Array.from({ length: 3 }, () => new AutoscalerReconciler({ holdMs: 10_000 }));
+  Array.from({ length: 3 }, () => new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000 }));
 
 let leader: ShellHarness;
 let successor: ShellHarness;

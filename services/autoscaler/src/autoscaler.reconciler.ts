@@ -6,6 +6,7 @@ import {
   KEYS,
   MitosisError,
   type autoscaler,
+  type ControlMode,
   type DecisionId,
   type DecisionRecord,
   type Objective,
@@ -37,6 +38,7 @@ import {
   removalDecision,
   scaleDecision,
   sizeDecision,
+  sizeRecord,
   targetRecord,
   type Stamp,
 } from './decide/records.js';
@@ -76,11 +78,13 @@ export class AutoscalerReconciler implements FunctionShell {
   private expectations = new Map<string, Expectation>();
   private outcomes: readonly Outcome[] = [];
   private committed = { revision: 0, atMs: 0, regressions: 0 };
-  private readonly sizes = new SizeAdvisor();
+  private readonly sizes: SizeAdvisor;
   private sequence = 0;
   private endViews: () => void = () => {};
 
-  constructor(private readonly config: AutoscalerConfig) {}
+  constructor(private readonly config: AutoscalerConfig) {
+    this.sizes = new SizeAdvisor(config.sizeSampleMs);
+  }
 
   async start(context: FunctionContext, nudge: () => void): Promise<void> {
     const views = new LevelStateViews(context);
@@ -132,6 +136,7 @@ export class AutoscalerReconciler implements FunctionShell {
     this.compare(step);
     childObjectives.tell(childShares(input, step), views.childRecords(), signal);
     return this.apply(session, plan, step, {
+      mode,
       nowMs,
       epoch: session.epoch,
       generation: spec.record.generation,
@@ -250,7 +255,7 @@ export class AutoscalerReconciler implements FunctionShell {
     session: LeaderSession,
     plan: TargetPlan,
     step: LevelStep,
-    stamp: Stamp & { readonly specRevision: number },
+    stamp: Stamp & { readonly specRevision: number; readonly mode: ControlMode },
   ): Promise<PassResult> {
     const writes: WriteOp[] = [];
     const decisions: DecisionRecord[] = [];
@@ -272,7 +277,17 @@ export class AutoscalerReconciler implements FunctionShell {
       decisions.push(removalDecision(name, stamp, this.nextId(stamp)));
     }
     const sizes = this.sizes.news(step.advice);
-    for (const news of sizes) decisions.push(sizeDecision(news, stamp, this.nextId(stamp)));
+    for (const news of sizes) decisions.push(sizeDecision(news, null, stamp, this.nextId(stamp)));
+    for (const change of stamp.mode === 'run' ? this.sizeChanges(step, stamp.nowMs) : []) {
+      const id = this.nextId(stamp);
+      const { name } = change.component;
+      writes.push({
+        kind: 'put',
+        key: KEYS.size(name),
+        value: JSON.stringify(sizeRecord(change, stamp, id)),
+      });
+      decisions.push(sizeDecision(change, change.to, stamp, id));
+    }
     if (decisions.length === 0) this.holds = plan.holds;
     if (decisions.length === 0) return { kind: 'idle', reason: this.quietReason(step) };
     const compares = [{ key: KEYS.spec, modRevision: stamp.specRevision }];
@@ -289,6 +304,10 @@ export class AutoscalerReconciler implements FunctionShell {
     return writes.length === 0
       ? { kind: 'idle', reason: `${decisions.some(({ applied }) => applied) ? 'holds' : 'advises'} ${told}` }
       : { kind: 'acted', reason: told, changes: writes.length };
+  }
+
+  private sizeChanges({ advice }: LevelStep, nowMs: number): ReturnType<SizeAdvisor['changes']> {
+    return this.sizes.changes(advice, this.here().views.sizeRecords(), nowMs);
   }
 
   private nextId(stamp: Stamp): DecisionId {

@@ -9,6 +9,7 @@ import {
   type ObjectiveRecord,
   type OverrideRecord,
   type SiteRecord,
+  type SizeRecord,
   type SpecRecord,
   type TargetRecord,
 } from '@mitosis/contracts';
@@ -39,20 +40,23 @@ export class LevelStateViews {
   private readonly instances: () => readonly InstanceRecord[];
   private readonly endpoints: () => readonly EndpointsRecord[];
   private readonly sites: () => readonly SiteRecord[];
+  private readonly sizes: () => readonly SizeRecord[];
 
   constructor(context: Pick<FunctionContext, 'view'>) {
     this.spec = context.view(PREFIXES.spec);
     this.objective = context.view(PREFIXES.objective);
     this.targets = context.view(PREFIXES.targets);
     this.ceilingView = context.view(PREFIXES.ceilings);
+    const sizes = context.view(PREFIXES.sizes);
     const instances = context.view(PREFIXES.instances);
     const endpoints = context.view(PREFIXES.endpoints);
-    this.needed = [this.spec, this.objective, this.targets, this.ceilingView, instances, endpoints];
+    this.needed = [this.spec, this.objective, this.targets, this.ceilingView, sizes, instances, endpoints];
     this.ceilings = parse(this.ceilingView, (value) => value as CeilingRecord);
     this.targetRecords = parse(this.targets, (value) => value as TargetRecord);
     this.instances = parse(instances, (value) => value as InstanceRecord);
     this.endpoints = parse(endpoints, (value) => value as EndpointsRecord);
     this.childRecords = parse(context.view(PREFIXES.children), (value) => value as ChildRecord);
+    this.sizes = parse(sizes, (value) => value as SizeRecord);
     this.sites = parse(context.view(PREFIXES.sites), (value) => value as SiteRecord);
   }
 
@@ -89,6 +93,10 @@ export class LevelStateViews {
   objectiveRecord(): ObjectiveRecord | null {
     const entry = this.objective.entries.get(KEYS.objective);
     return entry === undefined ? null : (JSON.parse(entry.value) as ObjectiveRecord);
+  }
+
+  sizeRecords(): ReadonlyMap<string, SizeRecord> {
+    return byComponent(this.sizes());
   }
 
   /** Mean price over the level's sites; 0 while none is known. */
