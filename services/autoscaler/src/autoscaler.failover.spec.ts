@@ -167,3 +167,60 @@ describe('a leader killed in the middle of a surge', () => {
     expect(models[1]?.describe().budget).toMatchObject({ perHour: 5, overdrawn: false });
   });
 });
+
+describe('a level whose autoscalers all restarted', () => {
+  const modelKey = KEYS.fact('autoscaler', 'model/web');
+
+  const restarted = async (): Promise<AutoscalerReconciler> => {
+    const shell = new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000 });
+    const { etcd, peers } = leader;
+    await leader.depose();
+    await successor.close();
+    successor = await ShellHarness.open({
+      shell,
+      etcd,
+      peers,
+      replica: 'manager-d',
+      nowMs: witness.context.nowMs(),
+    });
+    return shell;
+  };
+
+  it('goes on with what the leader kept a minute ago', async () => {
+    for (let i = 0; i < 130; i += 1) await second(leader, 30 + (i % 5));
+    const record = await leader.get<{ atMs: number; policy: { model: { serviceMs: number } } }>(modelKey);
+    expect(record?.policy.model.serviceMs).toBeGreaterThan(10);
+    const shell = await restarted();
+    await second(successor, 30);
+    const { web } = shell.model().components;
+    expect(Object(web?.policy.model).serviceMs).toBeCloseTo(record?.policy.model.serviceMs ?? 0, 0);
+    expect(Object(web?.policy.price).looks).toBeGreaterThan(3);
+    expect(shell.model().visits.calls.api?.web).toBeCloseTo(1);
+  });
+
+  it('is written by the leader alone, once a minute, and goes with its component', async () => {
+    let written = 0;
+    let last: string | undefined;
+    for (let i = 0; i < 190; i += 1) {
+      await second(leader, 30);
+      const now = JSON.stringify(await leader.get(modelKey));
+      if (now !== last) written += 1;
+      last = now;
+    }
+    expect(written).toBe(3);
+    const { web, api } = spec.typeGraph.components;
+    if (web === undefined || api === undefined) throw new Error('the spec has no web and api');
+    const typeGraph = aTypeGraph([api], { digest: 'd2' });
+    await leader.put(KEYS.spec, { ...spec, generation: 2, typeGraph });
+    for (let i = 0; i < 61; i += 1) await second(leader, 30);
+    expect(await leader.get(modelKey)).toBeUndefined();
+  });
+
+  it('begins anew where what is kept is malformed', async () => {
+    for (let i = 0; i < 70; i += 1) await second(leader, 30);
+    await leader.put(modelKey, { v: 1, component: 'web', version: 'v1', kind: 'slo', policy: { model: 7 } });
+    const shell = await restarted();
+    await second(successor, 30);
+    expect(Object(shell.model().components.web?.policy.price).looks).toBeLessThanOrEqual(1);
+  });
+});

@@ -24,6 +24,7 @@ import {
 import { ChildObjectives } from './adapters/child-objectives.js';
 import { ExternalPolicies } from './adapters/external-policies.js';
 import { LevelStateViews } from './adapters/level-state.js';
+import { ModelMemory } from './adapters/model-memory.js';
 import { metricsOfSnapshot } from './adapters/snapshot.js';
 import type { AutoscalerConfig } from './autoscaler.config.js';
 import { costCurve } from './decide/cost-curve.js';
@@ -60,6 +61,7 @@ interface Taken {
 interface Observed {
   readonly context: FunctionContext;
   readonly views: LevelStateViews;
+  readonly memory: ModelMemory;
   readonly feed: MonitorFeed;
   readonly childObjectives: ChildObjectives;
   readonly external: ExternalPolicies;
@@ -106,7 +108,8 @@ export class AutoscalerReconciler implements FunctionShell {
     });
     const childObjectives = new ChildObjectives(context.peers);
     const external = new ExternalPolicies(context);
-    this.observed = { context, views, feed, childObjectives, external, targetGauge };
+    const memory = new ModelMemory(views.facts);
+    this.observed = { context, views, memory, feed, childObjectives, external, targetGauge };
     this.endViews = views.onDemandChange(nudge);
     feed.start();
   }
@@ -135,13 +138,15 @@ export class AutoscalerReconciler implements FunctionShell {
     this.budget = plan.budget;
     this.compare(step);
     childObjectives.tell(childShares(input, step), views.childRecords(), signal);
-    return this.apply(session, plan, step, {
+    const result = await this.apply(session, plan, step, {
       mode,
       nowMs,
       epoch: session.epoch,
       generation: spec.record.generation,
       specRevision: spec.modRevision,
     });
+    await this.remember(session, spec.record, nowMs);
+    return result;
   }
 
   rehearse(): void {
@@ -224,12 +229,31 @@ export class AutoscalerReconciler implements FunctionShell {
       external: external.latest(),
       children: childObjectives.costs(),
     };
-    const step = stepLevel(this.state, input, this.config);
+    const step = this.stepWithMemory(input);
     external.ask(step.advice);
     this.sizes.observe(step.advice);
     this.state = step.state;
     this.taken = { step, input, atMs: nowMs };
     return this.taken;
+  }
+
+  /** What the store keeps counts where nothing is known; what it keeps and no policy can go on with does not. */
+  private stepWithMemory(input: LevelInput): LevelStep {
+    const { memory, context } = this.here();
+    const recalled = memory.recall(this.state, input.typeGraph, input.nowMs);
+    if (recalled !== this.state) {
+      try {
+        return stepLevel(recalled, input, this.config);
+      } catch (error) {
+        context.log.warn({ error }, 'a kept model cannot be used: beginning anew');
+      }
+    }
+    return stepLevel(this.state, input, this.config);
+  }
+
+  private async remember(session: LeaderSession, { typeGraph }: SpecRecord, nowMs: number): Promise<void> {
+    const writes = this.here().memory.due(this.state, typeGraph, nowMs);
+    if (writes.length > 0) await session.commit({ writes });
   }
 
   /** The step the last snapshot led to, or one that knows that there is none. */

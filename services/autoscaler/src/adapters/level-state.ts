@@ -33,6 +33,8 @@ export class LevelStateViews {
   private readonly objective: View;
   private readonly targets: View;
   private readonly ceilingView: View;
+  /** What the autoscaler keeps for itself. */
+  readonly facts: View;
   private readonly needed: readonly View[];
   readonly targetRecords: () => readonly TargetRecord[];
   readonly childRecords: () => readonly ChildRecord[];
@@ -47,10 +49,20 @@ export class LevelStateViews {
     this.objective = context.view(PREFIXES.objective);
     this.targets = context.view(PREFIXES.targets);
     this.ceilingView = context.view(PREFIXES.ceilings);
+    this.facts = context.view(KEYS.facts('autoscaler'));
     const sizes = context.view(PREFIXES.sizes);
     const instances = context.view(PREFIXES.instances);
     const endpoints = context.view(PREFIXES.endpoints);
-    this.needed = [this.spec, this.objective, this.targets, this.ceilingView, sizes, instances, endpoints];
+    this.needed = [
+      this.spec,
+      this.objective,
+      this.targets,
+      this.ceilingView,
+      this.facts,
+      sizes,
+      instances,
+      endpoints,
+    ];
     this.ceilings = parse(this.ceilingView, (value) => value as CeilingRecord);
     this.targetRecords = parse(this.targets, (value) => value as TargetRecord);
     this.instances = parse(instances, (value) => value as InstanceRecord);
