@@ -9,6 +9,7 @@ export * from './errors.js';
 export * from './error-status.js';
 export * from './release.js';
 export * from './bare-graph.js';
+export * from './sizes.js';
 export * as agent from './generated/mitosis/v1/agent.js';
 export * as autoscaler from './generated/mitosis/v1/autoscaler.js';
 export * as common from './generated/mitosis/v1/common.js';

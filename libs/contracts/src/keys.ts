@@ -12,6 +12,7 @@ export const PREFIXES = {
   bindings: 'bindings/',
   children: 'children/',
   targets: 'targets/',
+  sizes: 'sizes/',
   objective: 'objective/',
   ceilings: 'ceilings/',
   facts: 'facts/',
@@ -40,6 +41,7 @@ export const KEYS = {
   binding: (component: string): string => PREFIXES.bindings + component,
   child: (component: string): string => PREFIXES.children + component,
   target: (component: string): string => PREFIXES.targets + component,
+  size: (component: string): string => PREFIXES.sizes + component,
   objective: `${PREFIXES.objective}level`,
   ceiling: (fn: FunctionName): string => PREFIXES.ceilings + fn,
   /** Whatever a function keeps for itself: each its own, so that an added service needs no key of its own here. */

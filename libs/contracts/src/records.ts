@@ -5,7 +5,7 @@
 import type { Epoch } from './generated/mitosis/v1/common.js';
 import type { FunctionName } from './functions.js';
 import type { ComponentName, DecisionId, InstanceId, LevelId, ReplicaId, SiteId } from './ids.js';
-import type { Component, TypeGraph } from './type-graph.js';
+import type { Component, InstanceSize, TypeGraph } from './type-graph.js';
 
 /** `spec/current` — composer */
 export interface SpecRecord {
@@ -65,6 +65,20 @@ export interface TargetRecord {
   readonly component: ComponentName;
   readonly count: number;
   readonly generation: number;
+  readonly atMs: number;
+  readonly reason: string;
+  readonly decision: DecisionId;
+}
+
+/**
+ * `sizes/<component>` — autoscaler: limits of one instance, learned from use. The composer puts them in force in the spec,
+ * where health sees another version and rolls it; they hold for as long as the composition says what it said then.
+ */
+export interface SizeRecord extends InstanceSize {
+  readonly v: 1;
+  readonly component: ComponentName;
+  /** Limits the composition itself said. */
+  readonly of: InstanceSize;
   readonly atMs: number;
   readonly reason: string;
   readonly decision: DecisionId;

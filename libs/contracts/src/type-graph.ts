@@ -64,6 +64,10 @@ export interface Component {
   readonly policy: ScalingPolicy;
   readonly objective: Objective | null;
   readonly resources: Resources;
+  /** Whether the autoscaler may change the limits above; absent: it only advises. */
+  readonly sizing?: SizingPolicy;
+  /** What the composition itself says, while a size of the autoscaler is in force instead. */
+  readonly said?: { readonly version: string; readonly resources: Resources };
   readonly restart: RestartPolicy;
   readonly update: UpdatePolicy;
   /** No replacement starts before the death of its predecessor is certain. */
@@ -260,6 +264,18 @@ export interface ResourceAmount {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly pids: number;
+}
+
+/** Bounds for what the autoscaler learns from use; 0: none said. */
+export interface SizingPolicy {
+  readonly mode: 'advise' | 'apply';
+  readonly least: InstanceSize;
+  readonly most: InstanceSize;
+}
+
+export interface InstanceSize {
+  readonly cpus: number;
+  readonly memoryBytes: number;
 }
 
 export interface RestartPolicy {

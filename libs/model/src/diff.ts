@@ -1,5 +1,5 @@
 /** What applying a type graph over another would change, level by level. For `mitosis diff`. */
-import type { Component, TypeGraph } from '@mitosis/contracts';
+import { asSaid, type Component, type TypeGraph } from '@mitosis/contracts';
 import { stableJson } from './graph/hash.js';
 
 export type ChangeKind =
@@ -43,9 +43,15 @@ export const diffTypeGraphs = (
     ...[...names]
       .sort()
       .flatMap((name) =>
-        diffComponents(from?.components[name], to?.components[name], path === '' ? name : `${path}.${name}`),
+        diffComponents(said(from, name), said(to, name), path === '' ? name : `${path}.${name}`),
       ),
   ];
+};
+
+/** A size that the autoscaler put in force is no difference between two compositions. */
+const said = (graph: TypeGraph | null, name: string): Component | undefined => {
+  const component = graph?.components[name];
+  return component === undefined ? undefined : asSaid(component);
 };
 
 const levelFields = ({ entry, name, objective, budgetPerHour, sites, management }: TypeGraph): unknown => ({
@@ -86,7 +92,7 @@ const versioned = ({ kind, run, ports, probe, resources }: Component): unknown =
   resources,
 });
 
-const policies = ({ policy, objective }: Component): unknown => ({ policy, objective });
+const policies = ({ policy, objective, sizing }: Component): unknown => ({ policy, objective, sizing });
 
 /** All that is not in the version, the scale or the policy. */
 const others = (component: Component): unknown => ({

@@ -3,7 +3,9 @@ import {
   MitosisError,
   monitor,
   PREFIXES,
+  type ControlMode,
   type policy,
+  type SizeRecord,
   type SpecRecord,
   type TargetRecord,
 } from '@mitosis/contracts';
@@ -56,7 +58,7 @@ let harness: ShellHarness;
 let shell: AutoscalerReconciler;
 
 beforeEach(async () => {
-  shell = new AutoscalerReconciler({ holdMs: 10_000, outside: '' });
+  shell = new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000, outside: '' });
   harness = await ShellHarness.open({ shell });
 });
 afterEach(() => harness.close());
@@ -161,6 +163,41 @@ describe(AutoscalerReconciler.name, () => {
     ]);
   });
 
+  it('applies a size where the composition says so, once an hour, and only advises while it must', async () => {
+    const MIB = 1024 * 1024;
+    const none = { cpus: 0, memoryBytes: 0 };
+    const limits = { cpus: 1, memoryBytes: 512 * MIB, pids: 0 };
+    const sized = aComponent('web', {
+      resources: { limits, reservations: { ...none, pids: 0 } },
+      sizing: { mode: 'apply', least: none, most: none },
+    });
+    await harness.put(KEYS.spec, specOf({ typeGraph: aTypeGraph([sized]) }));
+    await harness.put(KEYS.endpoints('web'), endpoints(2));
+    const used = { resourcesKnown: true, cpuCores: 0.5, memoryBytes: 200 * MIB, instancesSeen: 2 };
+    const minutes = async (count: number, mode: ControlMode): Promise<void> => {
+      for (let i = 0; i < 6 * count; i += 1) {
+        harness.advance(10_000);
+        const [component] = snapshot(30).components;
+        harness.peers.push(
+          'monitor',
+          MONITOR,
+          'watch',
+          monitor.LevelSnapshot.fromPartial({ ...snapshot(30), components: [{ ...component, ...used }] }),
+        );
+        await harness.pass(mode);
+      }
+    };
+    await minutes(15, 'advise');
+    expect(await harness.get(KEYS.size('web'))).toBeUndefined();
+    await minutes(5, 'run');
+    const record = await harness.get<SizeRecord>(KEYS.size('web'));
+    expect(record).toMatchObject({ component: 'web', of: { cpus: 1, memoryBytes: 512 * MIB } });
+    expect(record?.cpus).toBeLessThan(0.4);
+    expect(record?.memoryBytes).toBeLessThan(140 * MIB);
+    const sizes = (await harness.decisions()).filter(({ action }) => action === 'size');
+    expect(sizes).toMatchObject([{ component: 'web', applied: true, id: record?.decision }]);
+  });
+
   it('keeps the target while the monitor is silent', async () => {
     await harness.put(KEYS.spec, specOf());
     await harness.put(KEYS.endpoints('web'), endpoints(2));
@@ -178,7 +215,7 @@ describe(AutoscalerReconciler.name, () => {
   });
 
   it('goes on in a new leader with the model its predecessor had', async () => {
-    const other = new AutoscalerReconciler({ holdMs: 10_000, outside: '' });
+    const other = new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000, outside: '' });
     const follower = await ShellHarness.open({
       shell: other,
       etcd: harness.etcd,
@@ -310,7 +347,7 @@ describe(AutoscalerReconciler.name, () => {
     await harness.pass();
     await expect
       .poll(() => shell.describe().children)
-      .toEqual([{ level: 'shop.catalog', p95Ms: 150, costs: [point], error: '' }]);
+      .toEqual([{ component: 'catalog', level: 'shop.catalog', p95Ms: 150, costs: [point], error: '' }]);
     const told = harness.peers.calls.find(({ method }) => method === 'setObjective');
     expect(told).toMatchObject({
       address: 'child-leader',

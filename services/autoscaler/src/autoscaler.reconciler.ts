@@ -6,6 +6,7 @@ import {
   KEYS,
   MitosisError,
   type autoscaler,
+  type ControlMode,
   type DecisionId,
   type DecisionRecord,
   type Objective,
@@ -23,6 +24,7 @@ import { ChildObjectives } from './adapters/child-objectives.js';
 import { ExternalPolicies } from './adapters/external-policies.js';
 import { outsideSource, storeSource, type LevelSource } from './adapters/level-source.js';
 import { LevelStateViews } from './adapters/level-state.js';
+import { ModelMemory } from './adapters/model-memory.js';
 import type { AutoscalerConfig } from './autoscaler.config.js';
 import { costCurve } from './decide/cost-curve.js';
 import { decideHandedDown } from './decide/handed-down.js';
@@ -36,6 +38,7 @@ import {
   removalDecision,
   scaleDecision,
   sizeDecision,
+  sizeRecord,
   targetRecord,
   type Stamp,
 } from './decide/records.js';
@@ -55,6 +58,7 @@ interface Taken {
 interface Observed {
   readonly context: FunctionContext;
   readonly views: LevelStateViews;
+  readonly memory: ModelMemory;
   readonly source: LevelSource;
   readonly childObjectives: ChildObjectives;
   readonly external: ExternalPolicies;
@@ -70,13 +74,16 @@ export class AutoscalerReconciler implements FunctionShell {
   private taken: Taken | undefined;
   private advised: ReadonlyMap<string, number> = new Map();
   private holds: ReadonlyMap<string, string> = new Map();
+  private budget: TargetPlan['budget'] = null;
   private expectations = new Map<string, Expectation>();
   private outcomes: readonly Outcome[] = [];
   private committed = { revision: 0, atMs: 0, regressions: 0 };
-  private readonly sizes = new SizeAdvisor();
+  private readonly sizes: SizeAdvisor;
   private sequence = 0;
 
-  constructor(private readonly config: AutoscalerConfig) {}
+  constructor(private readonly config: AutoscalerConfig) {
+    this.sizes = new SizeAdvisor(config.sizeSampleMs);
+  }
 
   async start(context: FunctionContext, nudge: () => void): Promise<void> {
     const views = new LevelStateViews(context);
@@ -104,7 +111,17 @@ export class AutoscalerReconciler implements FunctionShell {
       outside === '' ? storeSource(context, views, events) : await outsideSource(outside, context, events);
     const childObjectives = new ChildObjectives(context.peers);
     const external = new ExternalPolicies(context);
-    this.observed = { context, views, source, childObjectives, external, targetGauge, recommendedGauge };
+    const memory = new ModelMemory(views.facts);
+    this.observed = {
+      context,
+      views,
+      memory,
+      source,
+      childObjectives,
+      external,
+      targetGauge,
+      recommendedGauge,
+    };
     source.start();
   }
 
@@ -133,17 +150,21 @@ export class AutoscalerReconciler implements FunctionShell {
     }
     const { step } = this.stepOf(spec.record, nowMs);
     // Fresh records, so that what was written since the step is not written again.
-    const input = source.input(nowMs, spec.record, false);
+    const input = { ...source.input(nowMs, spec.record, false), children: childObjectives.costs() };
     const plan = decideTargets(input, step.advice, mode, this.advised, this.holds);
     this.advised = plan.advised;
+    this.budget = plan.budget;
     this.compare(step);
     childObjectives.tell(childShares(input, step), views.childRecords(), signal);
-    return this.apply(session, plan, step, {
+    const result = await this.apply(session, plan, step, {
+      mode,
       nowMs,
       epoch: session.epoch,
       generation: spec.record.generation,
       specRevision: spec.modRevision,
     });
+    await this.remember(session, spec.record, nowMs);
+    return result;
   }
 
   rehearse(): void {
@@ -172,8 +193,15 @@ export class AutoscalerReconciler implements FunctionShell {
       })),
       predictions: this.outcomes,
       sizes: this.sizes.sizes(),
+      budget: this.budget,
+      visits: this.state.visits.calls,
       children: this.observed?.childObjectives.describe() ?? [],
     };
+  }
+
+  /** All that was learned: what a successor goes on with. */
+  model(): LevelState {
+    return this.state;
   }
 
   targets(): readonly autoscaler.Target[] {
@@ -208,18 +236,41 @@ export class AutoscalerReconciler implements FunctionShell {
 
   /** One step of all policies; without metrics when the monitor is silent. */
   private observe(fresh: boolean): Taken | undefined {
-    const { views, source, context, external } = this.here();
+    const { views, source, context, external, childObjectives } = this.here();
     const spec = source.spec();
     if (spec === undefined || !views.synced) return undefined;
     const nowMs = context.nowMs();
-    const input = { ...source.input(nowMs, spec.record, fresh), external: external.latest() };
-    const step = stepLevel(this.state, input, this.config);
+    const input = {
+      ...source.input(nowMs, spec.record, fresh),
+      external: external.latest(),
+      children: childObjectives.costs(),
+    };
+    const step = this.stepWithMemory(input);
     external.ask(step.advice);
     this.sizes.observe(step.advice);
     this.state = step.state;
     this.taken = { step, input, atMs: nowMs };
     this.exportRecommended(step);
     return this.taken;
+  }
+
+  /** What the store keeps counts where nothing is known; what it keeps and no policy can go on with does not. */
+  private stepWithMemory(input: LevelInput): LevelStep {
+    const { memory, context } = this.here();
+    const recalled = memory.recall(this.state, input.typeGraph, input.nowMs);
+    if (recalled !== this.state) {
+      try {
+        return stepLevel(recalled, input, this.config);
+      } catch (error) {
+        context.log.warn({ error }, 'a kept model cannot be used: beginning anew');
+      }
+    }
+    return stepLevel(this.state, input, this.config);
+  }
+
+  private async remember(session: LeaderSession, { typeGraph }: SpecRecord, nowMs: number): Promise<void> {
+    const writes = this.here().memory.due(this.state, typeGraph, nowMs);
+    if (writes.length > 0) await session.commit({ writes });
   }
 
   /** The step the last snapshot led to, or one that knows that there is none. */
@@ -245,7 +296,7 @@ export class AutoscalerReconciler implements FunctionShell {
     session: LeaderSession,
     plan: TargetPlan,
     step: LevelStep,
-    stamp: Stamp & { readonly specRevision: number },
+    stamp: Stamp & { readonly specRevision: number; readonly mode: ControlMode },
   ): Promise<PassResult> {
     const writes: WriteOp[] = [];
     const decisions: DecisionRecord[] = [];
@@ -267,7 +318,17 @@ export class AutoscalerReconciler implements FunctionShell {
       decisions.push(removalDecision(name, stamp, this.nextId(stamp)));
     }
     const sizes = this.sizes.news(step.advice);
-    for (const news of sizes) decisions.push(sizeDecision(news, stamp, this.nextId(stamp)));
+    for (const news of sizes) decisions.push(sizeDecision(news, null, stamp, this.nextId(stamp)));
+    for (const change of stamp.mode === 'run' ? this.sizeChanges(step, stamp.nowMs) : []) {
+      const id = this.nextId(stamp);
+      const { name } = change.component;
+      writes.push({
+        kind: 'put',
+        key: KEYS.size(name),
+        value: JSON.stringify(sizeRecord(change, stamp, id)),
+      });
+      decisions.push(sizeDecision(change, change.to, stamp, id));
+    }
     if (decisions.length === 0) this.holds = plan.holds;
     if (decisions.length === 0) return { kind: 'idle', reason: this.quietReason(step) };
     const compares = [{ key: KEYS.spec, modRevision: stamp.specRevision }];
@@ -284,6 +345,10 @@ export class AutoscalerReconciler implements FunctionShell {
     return writes.length === 0
       ? { kind: 'idle', reason: `${decisions.some(({ applied }) => applied) ? 'holds' : 'advises'} ${told}` }
       : { kind: 'acted', reason: told, changes: writes.length };
+  }
+
+  private sizeChanges({ advice }: LevelStep, nowMs: number): ReturnType<SizeAdvisor['changes']> {
+    return this.sizes.changes(advice, this.here().views.sizeRecords(), nowMs);
   }
 
   private nextId(stamp: Stamp): DecisionId {

@@ -2,7 +2,16 @@
  * What people and parents ask of the composer. Each command reads the store itself, not a view, decides, and commits on
  * condition that what it read is still there; a conflict is decided again a few times, then told.
  */
-import { KEYS, MitosisError, type composer, type OverrideRecord, type SpecRecord } from '@mitosis/contracts';
+import {
+  graphInSize,
+  KEYS,
+  MitosisError,
+  PREFIXES,
+  type composer,
+  type OverrideRecord,
+  type SizeRecord,
+  type SpecRecord,
+} from '@mitosis/contracts';
 import type { LeaderSession, WriteOp } from '@mitosis/coordination';
 import type { FunctionContext } from '@mitosis/service-kit';
 import { decisionRecord, type DecisionFields } from './decide/records.js';
@@ -36,6 +45,12 @@ export class ComposerCommands {
     return { record: JSON.parse(entry.value) as SpecRecord, modRevision: entry.modRevision };
   }
 
+  private async readSizes(): Promise<ReadonlyMap<string, SizeRecord>> {
+    const { entries } = await this.context().store.list(PREFIXES.sizes);
+    const records = entries.map(({ value }) => JSON.parse(value) as SizeRecord);
+    return new Map(records.map((record) => [record.component, record]));
+  }
+
   async apply(json: string, expectedGeneration: number): Promise<composer.ApplyReply> {
     const { level } = this.context();
     // Who is asked first is told who leads before being told what is wrong: the leader says that.
@@ -43,7 +58,8 @@ export class ComposerCommands {
     const checked = checkTypeGraph(json, level);
     if (checked.kind === 'invalid')
       throw new MitosisError('invalid_input', `not a type graph: ${checked.problem}`);
-    const { typeGraph } = checked;
+    // Sizes that still hold are in force at once: else instances would be rolled there and back.
+    const typeGraph = graphInSize(checked.typeGraph, await this.readSizes());
     return this.change<composer.ApplyReply>((spec) => {
       const outcome = decideApply(
         spec?.record ?? null,

@@ -298,3 +298,71 @@ describe('child levels', () => {
     await passUntil(async () => (await spec())?.phase === 'disposed');
   });
 });
+
+describe('sizes the autoscaler learned', () => {
+  const MIB = 1024 * 1024;
+  const none = { cpus: 0, memoryBytes: 0 };
+  const limitedTo = (memory: number) => ({
+    limits: { cpus: 1, memoryBytes: memory * MIB, pids: 0 },
+    reservations: { ...none, pids: 0 },
+  });
+  const sizedGraph = (memory: number, digest: string): TypeGraph =>
+    aTypeGraph(
+      [
+        {
+          ...service('web'),
+          version: 'v1',
+          resources: limitedTo(memory),
+          sizing: { mode: 'apply', least: none, most: none },
+        },
+      ],
+      { digest },
+    );
+  const record = {
+    v: 1,
+    component: 'web',
+    cpus: 0.5,
+    memoryBytes: 200 * MIB,
+    of: { cpus: 1, memoryBytes: 512 * MIB },
+    atMs: 0,
+    reason: 'what instances used',
+    decision: 'why',
+  };
+  const web = async (): Promise<Component | undefined> => (await spec())?.typeGraph.components.web;
+
+  it('are put in force in the spec, as another version of the same generation, with the decision they follow from', async () => {
+    await apply(sizedGraph(512, 's1'));
+    await harness.passUntilIdle();
+    await harness.put(KEYS.size('web'), record);
+    expect(await harness.pass('advise')).toMatchObject({ kind: 'idle' });
+    await harness.passUntilIdle();
+    expect(await web()).toMatchObject({ version: 'v1-500m-200M', said: { version: 'v1' } });
+    expect(await spec()).toMatchObject({ generation: 1, typeGraph: { digest: 's1' } });
+    const decision = (await harness.decisions()).at(-1);
+    expect(decision).toMatchObject({
+      action: 'size',
+      change: '1 cpus, 512 MiB → 0.5 cpus, 200 MiB',
+      causes: ['why'],
+    });
+    expect(await apply(sizedGraph(512, 's1'))).toEqual({ generation: 1, changed: false });
+  });
+
+  it('hold over an apply that says the same limits, and end at once with one that says others', async () => {
+    await harness.put(KEYS.size('web'), record);
+    await apply(sizedGraph(512, 's1'));
+    expect((await web())?.version).toBe('v1-500m-200M');
+    await apply(sizedGraph(256, 's2'));
+    expect(await web()).toMatchObject({ version: 'v1', resources: limitedTo(256) });
+    await harness.passUntilIdle();
+    expect((await web())?.version).toBe('v1');
+  });
+
+  it('are taken out again when the record is gone', async () => {
+    await harness.put(KEYS.size('web'), record);
+    await apply(sizedGraph(512, 's1'));
+    await harness.delete(KEYS.size('web'));
+    await harness.passUntilIdle();
+    expect(await web()).toMatchObject({ version: 'v1', resources: limitedTo(512) });
+    expect(await changes()).toContain('0.5 cpus, 200 MiB → 1 cpus, 512 MiB');
+  });
+});

@@ -24,6 +24,7 @@ import {
 import { childrenLeft, decideChildren, ordersOf, type ChildrenInput } from './decide/children.js';
 import { samplesOf } from './decide/samples.js';
 import { bindingDecision, bindingRecord } from './decide/records.js';
+import { decideSizes } from './decide/sizes.js';
 import { decideDisposed, decideOverrides } from './decide/spec.js';
 import { DecisionIds } from './decision-ids.js';
 import { PassDraft } from './pass-draft.js';
@@ -200,6 +201,7 @@ export class ComposerReconciler implements FunctionShell {
     if (spec.record.phase === 'operating') {
       this.draftBindings(draft, spec.record, mode);
       this.draftOverrides(draft, spec.record);
+      if (mode === 'run') this.draftSizes(draft, spec.record);
     } else {
       this.draftDisposed(draft, spec.record, children);
     }
@@ -239,6 +241,14 @@ export class ComposerReconciler implements FunctionShell {
       draft.delete(KEYS.override(component));
       draft.decide({ component, action: 'override', change: 'no override', reason });
     }
+  }
+
+  private draftSizes(draft: PassDraft, spec: SpecRecord): void {
+    const sizes = this.here().records.sizes();
+    const changed = decideSizes(spec.typeGraph, sizes);
+    if (changed === null) return;
+    draft.put(KEYS.spec, { ...spec, typeGraph: changed.typeGraph });
+    for (const decision of changed.decisions) draft.decide(decision);
   }
 
   private draftDisposed(draft: PassDraft, spec: SpecRecord, input: ChildrenInput): void {

@@ -17,6 +17,7 @@ import { objectiveOf } from './objective.js';
 import { childPorts, defaultPort, portsOf } from './ports.js';
 import { NO_PROBE, probeOf } from './probe.js';
 import { labelsOf, runSpecOf } from './run-spec.js';
+import { sizingOf } from './sizing.js';
 import { ONE, scaleOf, scalingPolicyOf } from './scale.js';
 import { type Building, extensionOf, type Service } from './service.js';
 import { warnUnsupported } from './unsupported.js';
@@ -55,11 +56,13 @@ export const componentOf = (input: ComponentInput): Component => {
     probe: runs ? probeOf(service, ports, building) : NO_PROBE,
     resources: runs ? resourcesOf(service) : NO_RESOURCES,
   };
+  const sizing = runs ? sizingOf(service, parts.resources, building) : undefined;
   return {
     name: componentName(service.name),
     kind: service.kind,
     version: versionOf(service, parts),
     ...parts,
+    ...(sizing === undefined ? {} : { sizing }),
     dependsOn: input.dependsOn,
     scale,
     policy: runs ? scalingPolicyOf(service, scale, objective, shared, building) : { kind: 'fixed' },

@@ -19,6 +19,32 @@ describe('scale', () => {
   ])('%j', (yaml, scale) => expect(run(yaml).scale).toEqual(scale));
 });
 
+describe('size', () => {
+  const limits = 'deploy: { resources: { limits: { cpus: "1", memory: 512M } } }';
+  const none = { cpus: 0, memoryBytes: 0 };
+  it('is said by one word or with bounds, and advised where nothing is said', () => {
+    expect(run(limits).sizing).toBeUndefined();
+    expect(run(`${limits}\nx-mitosis: { size: advise }`).sizing).toEqual({
+      mode: 'advise',
+      least: none,
+      most: none,
+    });
+    expect(run(`${limits}\nx-mitosis: { size: apply }`).sizing?.mode).toBe('apply');
+    expect(
+      run(`${limits}\nx-mitosis: { size: { mode: apply, min: { cpus: "0.2" }, max: { memory: 1G } } }`)
+        .sizing,
+    ).toEqual({
+      mode: 'apply',
+      least: { cpus: 0.2, memoryBytes: 0 },
+      most: { cpus: 0, memoryBytes: 1024 * MIB },
+    });
+  });
+
+  it('is no part of the version: nothing is replaced because it may be', () => {
+    expect(run(`${limits}\nx-mitosis: { size: apply }`).version).toBe(run(limits).version);
+  });
+});
+
 describe('policies', () => {
   const scaled = 'x-mitosis: { scale: { min: 1, max: 9 }';
   it.each([

@@ -131,8 +131,15 @@ const alternative = mapOf(
   { required: ['name'], about: 'One of those that can fulfil this component: a URL or another component.' },
 );
 
+const sizeBound = mapOf({ cpus: amount, memory: bytes });
+const sizeMode = oneOfTexts('advise', 'apply');
+
 export const componentExtension = mapOf(
   {
+    size: withAbout(
+      either(sizeMode, mapOf({ mode: sizeMode, min: sizeBound, max: sizeBound })),
+      'Whether the limits of an instance are changed to what it is seen to need, and within which bounds.',
+    ),
     scale: withAbout(
       mapOf({ min: count, max: count, idle: duration }),
       'Bounds within which the autoscaler chooses.',

@@ -19,6 +19,7 @@ const OWNERS: Readonly<Record<string, FunctionName>> = {
   [PREFIXES.bindings]: 'composer',
   [PREFIXES.children]: 'composer',
   [PREFIXES.targets]: 'autoscaler',
+  [PREFIXES.sizes]: 'autoscaler',
   [PREFIXES.objective]: 'autoscaler',
   [PREFIXES.sites]: 'placer',
   [PREFIXES.placements]: 'placer',

@@ -25,7 +25,7 @@ export const SIMULATED_FUNCTIONS: readonly FunctionName[] = [...MANAGER_FUNCTION
 export const managerRole = (): Role => {
   const monitor = new MonitorReconciler();
   const health = new HealthReconciler();
-  const autoscaler = new AutoscalerReconciler({ holdMs: HOLD_MS, outside: '' });
+  const autoscaler = new AutoscalerReconciler({ holdMs: HOLD_MS, sizeSampleMs: 60_000, outside: '' });
   const composer = new ComposerReconciler();
   const placer = new PlacerReconciler();
   const byName = { monitor, health, autoscaler, composer, placer };

@@ -4,10 +4,12 @@
  */
 import type { autoscaler, ChildRecord, Objective } from '@mitosis/contracts';
 import { ChildLeaders, type Peers } from '@mitosis/service-kit';
+import type { ChildCost } from '../decide/level-input.js';
 
 const DEADLINE_MS = 1_000;
 
 interface Told {
+  readonly component: string;
   readonly level: string;
   readonly p95Ms: number;
   readonly costs: readonly autoscaler.CostPoint[];
@@ -35,6 +37,8 @@ export class ChildObjectives {
 
   /** Returns at once: a slow child must not delay the level's own targets. */
   tell(shares: ReadonlyMap<string, Objective>, children: readonly ChildRecord[], signal: AbortSignal): void {
+    const levels = new Set<string>(children.map(({ level }) => level));
+    for (const level of this.told.keys()) if (!levels.has(level)) this.told.delete(level);
     for (const child of children) {
       const objective = shares.get(child.component);
       if (objective === undefined || child.wanted !== 'operating' || child.managers.length === 0) continue;
@@ -50,20 +54,29 @@ export class ChildObjectives {
     return [...this.told.values()];
   }
 
+  /** By component, what holding its share costs each child that knows. */
+  costs(): ReadonlyMap<string, ChildCost> {
+    const known = [...this.told.values()].filter(({ costs }) => costs.length > 0);
+    return new Map(known.map(({ component, p95Ms, costs }) => [component, { p95Ms, points: costs }]));
+  }
+
   private async tellOne(
     child: ChildRecord,
     share: autoscaler.ObjectiveShare,
     signal: AbortSignal,
   ): Promise<void> {
-    const told = (costs: readonly autoscaler.CostPoint[], error: string): void =>
-      void this.told.set(child.level, { level: child.level, p95Ms: share.p95Ms, costs, error });
+    const { component, level } = child;
+    const told = (answer: Pick<Told, 'p95Ms' | 'costs' | 'error'>): void =>
+      void this.told.set(level, { component, level, ...answer });
     try {
       const { points } = await this.leaders.call(child, signal, (address) =>
         this.peers.call('autoscaler', address, 'setObjective', share, { deadlineMs: DEADLINE_MS, signal }),
       );
-      told(points, '');
+      told({ p95Ms: share.p95Ms, costs: points, error: '' });
     } catch (error) {
-      told([], error instanceof Error ? error.message : String(error));
+      // What it said last still costs that much: a child that does not answer goes on.
+      const { p95Ms = share.p95Ms, costs = [] } = this.told.get(level) ?? {};
+      told({ p95Ms, costs, error: error instanceof Error ? error.message : String(error) });
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   type ObjectiveRecord,
   type OverrideRecord,
   type SiteRecord,
+  type SizeRecord,
   type SpecRecord,
   type TargetRecord,
 } from '@mitosis/contracts';
@@ -33,6 +34,8 @@ export class LevelStateViews {
   private readonly objective: View;
   private readonly targets: View;
   private readonly ceilingView: View;
+  /** What the autoscaler keeps for itself. */
+  readonly facts: View;
   private readonly needed: readonly View[];
   readonly targetRecords: () => readonly TargetRecord[];
   readonly childRecords: () => readonly ChildRecord[];
@@ -40,20 +43,33 @@ export class LevelStateViews {
   private readonly instances: () => readonly InstanceRecord[];
   private readonly endpoints: () => readonly EndpointsRecord[];
   private readonly sites: () => readonly SiteRecord[];
+  private readonly sizes: () => readonly SizeRecord[];
 
   constructor(context: Pick<FunctionContext, 'view'>) {
     this.spec = context.view(PREFIXES.spec);
     this.objective = context.view(PREFIXES.objective);
     this.targets = context.view(PREFIXES.targets);
     this.ceilingView = context.view(PREFIXES.ceilings);
+    this.facts = context.view(KEYS.facts('autoscaler'));
+    const sizes = context.view(PREFIXES.sizes);
     const instances = context.view(PREFIXES.instances);
     const endpoints = context.view(PREFIXES.endpoints);
-    this.needed = [this.spec, this.objective, this.targets, this.ceilingView, instances, endpoints];
+    this.needed = [
+      this.spec,
+      this.objective,
+      this.targets,
+      this.ceilingView,
+      this.facts,
+      sizes,
+      instances,
+      endpoints,
+    ];
     this.ceilings = parse(this.ceilingView, (value) => value as CeilingRecord);
     this.targetRecords = parse(this.targets, (value) => value as TargetRecord);
     this.instances = parse(instances, (value) => value as InstanceRecord);
     this.endpoints = parse(endpoints, (value) => value as EndpointsRecord);
     this.childRecords = parse(context.view(PREFIXES.children), (value) => value as ChildRecord);
+    this.sizes = parse(sizes, (value) => value as SizeRecord);
     this.sites = parse(context.view(PREFIXES.sites), (value) => value as SiteRecord);
   }
 
@@ -92,6 +108,10 @@ export class LevelStateViews {
     return entry === undefined ? null : (JSON.parse(entry.value) as ObjectiveRecord);
   }
 
+  sizeRecords(): ReadonlyMap<string, SizeRecord> {
+    return byComponent(this.sizes());
+  }
+
   /** Mean price over the level's sites; 0 while none is known. */
   pricePerCpuHour(): number {
     const prices = this.sites().map(({ pricePerCpuHour }) => pricePerCpuHour);
@@ -113,6 +133,7 @@ export class LevelStateViews {
       instances: this.instances(),
       endpoints: byComponent(this.endpoints()),
       metrics,
+      pricePerCpuHour: this.pricePerCpuHour(),
     };
   }
 }

@@ -6,12 +6,7 @@ import type { Objective } from '@mitosis/contracts';
 import type { SloState } from '../plugins/slo.policy.js';
 import { sloPlanFor } from '../plugins/slo.policy.js';
 import type { LevelState, LevelStep } from './level.js';
-
-export interface CostPoint {
-  readonly p95Ms: number;
-  readonly instances: number;
-  readonly costPerHour: number;
-}
+import { cpusOfInstance, type CostPoint } from './level-input.js';
 
 /** Multiples of the objective in force that are asked for. */
 const FACTORS = [0.5, 0.75, 1, 1.5, 2, 3];
@@ -45,7 +40,7 @@ export const costCurve = (
       if (count === null) return null;
       const bounded = Math.min(component.scale.max, Math.max(component.scale.min, count));
       instances += bounded;
-      cpus += bounded * (component.resources.limits.cpus || component.resources.reservations.cpus);
+      cpus += bounded * cpusOfInstance(observation);
     }
     return { p95Ms: entryP95Ms * factor, instances, costPerHour: cpus * pricePerCpuHour };
   });

@@ -4,23 +4,15 @@
  * which is exact when they call it equally often per request.
  */
 import type { Component, TypeGraph } from '@mitosis/contracts';
+import { callersOf, speaksHttp } from './call-graph.js';
 import { componentOf, type ComponentMetrics } from './level-input.js';
 import type { Downstream, RequestWindow } from './observation.js';
 
 type Metrics = ReadonlyMap<string, ComponentMetrics>;
 type WindowName = 'last1' | 'last10';
 
-/** Connections of other protocols outlive requests: their durations and numbers say nothing about one request. */
-const speaksHttp = (component: Component): boolean =>
-  component.ports.length > 0 && component.ports.every(({ protocol }) => protocol === 'http');
-
 const windowOf = (metrics: Metrics, name: string, window: WindowName): RequestWindow | null =>
   metrics.get(name)?.requests[window] ?? null;
-
-const callersOf = (typeGraph: TypeGraph, dependency: string): readonly string[] =>
-  Object.values(typeGraph.components)
-    .filter(({ dependsOn }) => dependsOn.some(({ component }) => component === dependency))
-    .map(({ name }) => name);
 
 const callersRate = (
   typeGraph: TypeGraph,

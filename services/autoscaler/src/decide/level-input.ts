@@ -12,12 +12,24 @@ import type {
   TargetRecord,
   TypeGraph,
 } from '@mitosis/contracts';
-import type { ExternalAnswer, RequestMetrics, ResourceMetrics } from './observation.js';
+import type { ComponentObservation, ExternalAnswer, RequestMetrics, ResourceMetrics } from './observation.js';
 import { perKey } from './per-key.js';
 
 export interface ComponentMetrics {
   readonly requests: RequestMetrics;
   readonly usage: ResourceMetrics | null;
+}
+
+export interface CostPoint {
+  readonly p95Ms: number;
+  readonly instances: number;
+  readonly costPerHour: number;
+}
+
+/** What a child level last said that latencies would cost it, and which one it was asked to hold then. */
+export interface ChildCost {
+  readonly p95Ms: number;
+  readonly points: readonly CostPoint[];
 }
 
 export interface LevelInput {
@@ -38,6 +50,10 @@ export interface LevelInput {
   readonly foreign?: boolean;
   /** Answers of external policies, by component and address; absent where nobody asks any. */
   readonly external?: ReadonlyMap<string, Readonly<Record<string, ExternalAnswer>>>;
+  /** Mean over the level's sites; absent or 0: nothing has a price. */
+  readonly pricePerCpuHour?: number;
+  /** By component; absent: no child level has said anything. */
+  readonly children?: ReadonlyMap<string, ChildCost>;
 }
 
 /** Components the autoscaler sets a target for. */
@@ -49,3 +65,12 @@ export const scaledComponents = perKey((typeGraph: TypeGraph): readonly Componen
 
 export const componentOf = (typeGraph: TypeGraph, name: string): Component | undefined =>
   Object.hasOwn(typeGraph.components, name) ? typeGraph.components[name] : undefined;
+
+/** Processors an instance is paid for: its limit, else what is reserved for it, else what it is seen to use. */
+export const cpusOfInstance = ({ resources, usage }: ComponentObservation): number =>
+  resources.limits.cpus ||
+  resources.reservations.cpus ||
+  (usage === null ? 0 : usage.cpuCores / Math.max(1, usage.instancesSeen));
+
+export const priceOfInstance = (observation: ComponentObservation, pricePerCpuHour: number): number =>
+  cpusOfInstance(observation) * pricePerCpuHour;

@@ -6,11 +6,14 @@ import type { Component, InstanceRecord, Objective, ScalingPolicy } from '@mitos
 import { pluginFor } from '../plugins/index.js';
 import { activate } from './activation.js';
 import { downstreamOf } from './downstream.js';
+import { expectedLateOf, type ExpectedLate } from './expected-late.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
+import { EMPTY_SPLIT, shareIn, stepSplit, waitIn, type SplitState } from './objective-split.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
-import { withoutAbsurdities, type ComponentObservation } from './observation.js';
+import { withoutAbsurdities, type ComponentObservation, type Downstream } from './observation.js';
 import type { PolicySettings, PolicyState, Recommendation, ScalingPolicyPlugin } from './policy.js';
+import { EMPTY_VISITS, observeVisits, visitsFrom, type VisitsState } from './visits.js';
 
 export type ComponentState = {
   /** Policy kind `policy` belongs to. */
@@ -26,14 +29,29 @@ export type LevelState = {
   readonly ready: { readonly [component: string]: { readonly ids: string; readonly sinceMs: number } };
   /** Time of a request in each component without queueing and dependencies; falls fast, rises slowly. */
   readonly calmMs: { readonly [component: string]: number };
+  /** 95th percentile of a request in each component and all it calls, likewise. */
+  readonly calmTailMs: { readonly [component: string]: number };
+  /** The level's objective, shared out where it is cheapest to hold. */
+  readonly split: SplitState;
+  /** How often components call each other, and what is held up in them. */
+  readonly visits: VisitsState;
 };
 
-export const EMPTY_LEVEL: LevelState = { components: {}, ready: {}, calmMs: {} };
+export const EMPTY_LEVEL: LevelState = {
+  components: {},
+  ready: {},
+  calmMs: {},
+  calmTailMs: {},
+  split: EMPTY_SPLIT,
+  visits: EMPTY_VISITS,
+};
 
 export interface ComponentAdvice {
   readonly component: Component;
   readonly observation: ComponentObservation;
   readonly recommendation: Recommendation;
+  /** Late requests per second, counted at the entry, that a count would mean; null: no model knows. Found when asked for. */
+  readonly expectedLate: () => ExpectedLate | null;
 }
 
 export interface LevelStep {
@@ -57,13 +75,30 @@ const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =
   return same ? state.ready : ready;
 };
 
-const observe = (
-  input: LevelInput,
-  ready: LevelState['ready'],
-  instances: readonly InstanceRecord[] | undefined,
-  component: Component,
-  objective: Objective | null,
-): ComponentObservation => {
+/** By component that calls others; found once a step, since several ask. */
+type Downstreams = ReadonlyMap<string, Downstream | null>;
+
+const downstreamsOf = ({ typeGraph, metrics }: LevelInput): Downstreams => {
+  const found = new Map<string, Downstream | null>();
+  if (metrics === null) return found;
+  for (const component of Object.values(typeGraph.components)) {
+    if (component.dependsOn.length > 0)
+      found.set(component.name, downstreamOf(typeGraph, metrics, component));
+  }
+  return found;
+};
+
+interface Seen {
+  readonly ready: LevelState['ready'];
+  readonly instances: readonly InstanceRecord[] | undefined;
+  readonly objective: Objective | null;
+  readonly downstream: Downstream | null;
+  readonly heldBack: number;
+  readonly waitMs: number | null;
+}
+
+const observe = (input: LevelInput, component: Component, seen: Seen): ComponentObservation => {
+  const { ready, instances, objective, downstream, heldBack, waitMs } = seen;
   const { name } = component;
   const target = input.targets.get(name);
   const metrics = input.metrics?.get(name);
@@ -83,15 +118,17 @@ const observe = (
     objective,
     requests: metrics?.requests ?? null,
     usage: metrics?.usage ?? null,
-    downstream: input.metrics === null ? null : downstreamOf(input.typeGraph, input.metrics, component),
+    downstream,
+    heldBack,
+    waitMs,
     external: input.external?.get(name) ?? {},
   });
 };
 
-const ownMsOf = (input: LevelInput, component: Component): number | null => {
+const ownMsOf = (input: LevelInput, downstreams: Downstreams, component: Component): number | null => {
   const window = input.metrics?.get(component.name)?.requests.last10 ?? null;
-  if (window === null || input.metrics === null || window.rate * window.seconds < 5) return null;
-  const outside = downstreamOf(input.typeGraph, input.metrics, component)?.last10Ms ?? 0;
+  if (window === null || window.rate * window.seconds < 5) return null;
+  const outside = downstreams.get(component.name)?.last10Ms ?? 0;
   const ownMs = Math.max(window.meanMs - outside, 0.01);
   // What a third party may take at most is what it is bound by; when it takes longer it is the composer's to leave it.
   return component.kind === 'binding' && component.rebind.p95Ms > 0
@@ -100,40 +137,60 @@ const ownMsOf = (input: LevelInput, component: Component): number | null => {
 };
 
 /** Quickly down, slowly up (about three minutes): a queue must not widen the share of the component that has it. */
-const trackCalm = (state: LevelState, input: LevelInput): LevelState['calmMs'] => {
+const calmer = (before: number, seen: number): number =>
+  before === 0 ? seen : before + (seen < before ? 0.3 : 0.005) * (seen - before);
+
+const trackCalm = (
+  state: LevelState,
+  input: LevelInput,
+  downstreams: Downstreams,
+): Pick<LevelState, 'calmMs' | 'calmTailMs'> => {
   const calmMs: Record<string, number> = {};
+  const calmTailMs: Record<string, number> = {};
   for (const component of Object.values(input.typeGraph.components)) {
     const { name } = component;
     const before = Object.hasOwn(state.calmMs, name) ? (state.calmMs[name] ?? 0) : 0;
-    const ownMs = ownMsOf(input, component);
-    if (ownMs === null) {
-      if (before > 0) calmMs[name] = before;
-      continue;
-    }
-    const gain = before === 0 ? 1 : ownMs < before ? 0.3 : 0.005;
-    calmMs[name] = before + gain * (ownMs - before);
+    const tailBefore = Object.hasOwn(state.calmTailMs, name) ? (state.calmTailMs[name] ?? 0) : 0;
+    const ownMs = ownMsOf(input, downstreams, component);
+    const mean = ownMs === null ? before : calmer(before, ownMs);
+    const tailMs = ownMs === null ? 0 : (input.metrics?.get(name)?.requests.last10?.p95Ms ?? 0);
+    const tail = tailMs > 0 ? calmer(tailBefore, tailMs) : tailBefore;
+    if (mean > 0) calmMs[name] = mean;
+    if (tail > 0) calmTailMs[name] = tail;
   }
-  return calmMs;
+  return { calmMs, calmTailMs };
 };
 
 const rateOf = (input: LevelInput, name: string | null): number =>
   name === null ? 0 : (input.metrics?.get(name)?.requests.last60?.rate ?? 0);
 
-const objectivesOf = (input: LevelInput, calmMs: LevelState['calmMs']): ReadonlyMap<string, Objective> => {
-  const level = levelObjective(input.typeGraph, input.handedDown);
-  const entryRate = rateOf(input, input.typeGraph.entry);
+const objectivesOf = (
+  input: LevelInput,
+  level: Objective | null,
+  calmMs: LevelState['calmMs'],
+  split: SplitState,
+): ReadonlyMap<string, Objective> => {
+  const { typeGraph } = input;
+  const entryRate = rateOf(input, typeGraph.entry);
   const calm = new Map<string, CalmComponent>();
   for (const [name, ownMs] of Object.entries(calmMs)) {
     const own = rateOf(input, name);
     calm.set(name, { ownMs, visits: entryRate > 0 && own > 0 ? own / entryRate : 1 });
   }
   const objectives = new Map<string, Objective>();
-  for (const component of Object.values(input.typeGraph.components)) {
-    const objective = objectiveFor(input.typeGraph, level, calm, component);
+  for (const component of Object.values(typeGraph.components)) {
+    const objective = objectiveFor(typeGraph, level, calm, component, shareIn(split, component, typeGraph));
     if (objective !== null) objectives.set(component.name, objective);
   }
   return objectives;
 };
+
+const visitsOf = ({ typeGraph }: LevelInput, state: VisitsState): ReadonlyMap<string, number> =>
+  typeGraph.entry === null ? new Map() : visitsFrom(state, typeGraph, typeGraph.entry);
+
+/** A request that calls a component several times is late once. */
+const atEntry = (late: ExpectedLate | null, visits: number): ExpectedLate | null =>
+  late === null || visits <= 1 ? late : (count) => late(count) / visits;
 
 export type PluginOf = (policy: ScalingPolicy) => ScalingPolicyPlugin<ScalingPolicy>;
 
@@ -148,26 +205,53 @@ export const stepLevel = (
   pluginOf: PluginOf = pluginFor,
 ): LevelStep => {
   const ready = trackReady(state, input);
-  const calmMs = trackCalm(state, input);
-  const objectives = objectivesOf(input, calmMs);
+  const downstreams = downstreamsOf(input);
+  const calm = trackCalm(state, input, downstreams);
+  const visits = observeVisits(state.visits, input.typeGraph, input.metrics, input.nowMs, (name) =>
+    downstreams.get(name),
+  );
+  const level = levelObjective(input.typeGraph, input.handedDown);
+  const split = stepSplit(state.split, {
+    level: input,
+    objective: level,
+    policies: state.components,
+    calmTailMs: calm.calmTailMs,
+    visits: visitsOf(input, visits.state),
+  });
+  const objectives = objectivesOf(input, level, calm.calmMs, split);
   const instances = instancesOf(input.instances);
   const components: Record<string, ComponentState> = {};
   const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
     const { name } = component;
     const plugin = pluginOf(component.policy);
     const before = Object.hasOwn(state.components, name) ? state.components[name] : undefined;
-    const observation = observe(input, ready, instances.get(name), component, objectives.get(name) ?? null);
+    const observation = observe(input, component, {
+      ready,
+      instances: instances.get(name),
+      objective: objectives.get(name) ?? null,
+      downstream: downstreams.get(name) ?? null,
+      heldBack: visits.heldBack.get(name) ?? 0,
+      // A bound of its own says itself how long a request may wait here.
+      waitMs: component.objective?.latency.length ? null : waitIn(split, name),
+    });
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
     const activation = activate(before?.activeAtMs ?? 0, observation, recommendation);
-    components[name] = {
+    const now: ComponentState = {
       kind: component.policy.kind,
       policy: after,
       activeAtMs: activation.activeAtMs,
     };
-    return { component, observation, recommendation: activation.recommendation };
+    components[name] = now;
+    return {
+      component,
+      observation,
+      recommendation: activation.recommendation,
+      expectedLate: () =>
+        atEntry(expectedLateOf(now, observation), visitsOf(input, visits.state).get(name) ?? 1),
+    };
   });
-  return { state: { components, ready, calmMs }, advice, objectives };
+  return { state: { components, ready, ...calm, split, visits: visits.state }, advice, objectives };
 };
 
 /** Child levels and what each has to hold. */

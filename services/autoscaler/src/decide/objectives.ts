@@ -93,18 +93,19 @@ const scaled = (objective: Objective, share: number): Objective => ({
   throughput: null,
 });
 
-/** What a component has to hold; null: nothing. */
+/** What a component has to hold; null: nothing. `given`: its share, where that is known better than by time. */
 export const objectiveFor = (
   typeGraph: TypeGraph,
   level: Objective | null,
   calm: ReadonlyMap<string, CalmComponent>,
   component: Component,
+  given?: number,
 ): Objective | null => {
   if (component.name === typeGraph.entry) return bothObjectives(component.objective, level);
   if (component.objective !== null && component.objective.latency.length > 0) return component.objective;
   if (level === null || typeGraph.entry === null) return component.objective;
   const path = reachableFrom(typeGraph, typeGraph.entry);
   if (!path.has(component.name)) return component.objective;
-  const share = shareOf(reachableFrom(typeGraph, component.name), path, calm, component.name);
+  const share = given ?? shareOf(reachableFrom(typeGraph, component.name), path, calm, component.name);
   return bothObjectives(component.objective, scaled(level, share));
 };

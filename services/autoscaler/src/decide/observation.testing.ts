@@ -57,6 +57,8 @@ export const anObservation = (overrides: Partial<ComponentObservation> = {}): Co
   requests: someRequests(aWindow()),
   usage: null,
   downstream: null,
+  heldBack: 0,
+  waitMs: null,
   external: {},
   ...overrides,
 });

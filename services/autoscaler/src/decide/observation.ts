@@ -79,6 +79,10 @@ export interface ComponentObservation {
   readonly usage: ResourceMetrics | null;
   /** null: it has no dependency, or nothing is known about them. */
   readonly downstream: Downstream | null;
+  /** Requests per second on their way here that its callers hold up for want of instances; 0: none, or unknown. */
+  readonly heldBack: number;
+  /** What a request may wait in this component, in ms, by the split of the level's objective; null: nothing is said. */
+  readonly waitMs: number | null;
   /** By address; without those that never answered. */
   readonly external: Readonly<Record<string, ExternalAnswer>>;
 }

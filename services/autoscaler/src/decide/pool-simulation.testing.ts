@@ -212,6 +212,8 @@ export class PoolSimulation {
       objective: this.options.objective,
       requests: this.options.distort === undefined ? metrics : this.options.distort(second, metrics),
       usage: null,
+      heldBack: 0,
+      waitMs: null,
       external: {},
       downstream:
         downstreamMs === null

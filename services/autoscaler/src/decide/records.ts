@@ -6,10 +6,12 @@ import {
   type DecisionId,
   type DecisionRecord,
   type Epoch,
+  type InstanceSize,
+  type SizeRecord,
   type TargetRecord,
 } from '@mitosis/contracts';
 import type { Outcome } from './outcome.js';
-import type { SizeAdvice } from './sizing.js';
+import { saidSize, type SizeAdvice } from './sizing.js';
 import type { HeldChange, TargetChange } from './targets.js';
 
 export interface Stamp {
@@ -88,21 +90,46 @@ const MIB = 1024 * 1024;
 const sizeText = (cpus: number, memoryBytes: number): string =>
   `${cpus === 0 ? 'no' : cpus} cpus, ${memoryBytes === 0 ? 'no' : Math.round(memoryBytes / MIB)} MiB`;
 
-/** Advice only: `applied` is false in every mode. */
+interface Sized {
+  readonly component: Component;
+  readonly size: SizeAdvice;
+}
+
+const sizeReason = ({ minutes }: SizeAdvice): string =>
+  `what instances used in ${minutes} minutes (90 % of them for cpus, 99 % for memory) and 15 %`;
+
+/** `to`: what is put in force; null: advice only, applied in no mode. */
 export const sizeDecision = (
-  { component, size }: { readonly component: Component; readonly size: SizeAdvice },
+  { component, size }: Sized,
+  to: InstanceSize | null,
   stamp: Stamp,
   id: DecisionId,
-): DecisionRecord =>
-  decided(stamp, id, {
+): DecisionRecord => {
+  const { cpus, memoryBytes } = to ?? size;
+  return decided(stamp, id, {
     component: component.name,
     action: 'size',
-    change: `${sizeText(component.resources.limits.cpus, component.resources.limits.memoryBytes)} → ${sizeText(size.cpus, size.memoryBytes)}`,
-    reason: `what instances used in ${size.minutes} minutes (90 % of them for cpus, 99 % for memory) and 15 %`,
+    change: `${sizeText(component.resources.limits.cpus, component.resources.limits.memoryBytes)} → ${sizeText(cpus, memoryBytes)}`,
+    reason: sizeReason(size),
     policy: 'sizing',
     inputs: { cpus: size.cpus, memoryBytes: size.memoryBytes, minutes: size.minutes },
-    applied: false,
+    applied: to !== null,
   });
+};
+
+export const sizeRecord = (
+  { component, size, to }: Sized & { readonly to: InstanceSize },
+  stamp: Stamp,
+  decision: DecisionId,
+): SizeRecord => ({
+  v: 1,
+  component: component.name,
+  ...to,
+  of: saidSize(component),
+  atMs: stamp.nowMs,
+  reason: sizeReason(size),
+  decision,
+});
 
 export const removalDecision = (component: ComponentName, stamp: Stamp, id: DecisionId): DecisionRecord =>
   decided(stamp, id, {

@@ -1,7 +1,7 @@
-import { componentName } from '@mitosis/contracts';
+import { componentName, decisionId } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
 import { aComponent, anObservation } from './observation.testing.js';
-import { isNews, sizeAdvice, stepSizing, type SizingState } from './sizing.js';
+import { decideSize, isNews, sizeAdvice, stepSizing, type SizeAdvice, type SizingState } from './sizing.js';
 
 const WEB = componentName('web');
 const MIB = 1024 * 1024;
@@ -89,5 +89,78 @@ describe('sizing', () => {
     expect(isNews(advice, sized(0, 0), advice)).toBe(false);
     expect(isNews(advice, sized(0.5, 120 * MIB), undefined)).toBe(false);
     expect(isNews(advice, sized(4, 120 * MIB), undefined)).toBe(true);
+  });
+});
+
+describe('a size to be applied', () => {
+  const NOW_MS = 10_000_000;
+  const limited = (cpus: number, memory: number, mode: 'advise' | 'apply' = 'apply') => {
+    const none = { cpus: 0, memoryBytes: 0 };
+    return aComponent('web', {
+      resources: {
+        limits: { cpus, memoryBytes: memory * MIB, pids: 0 },
+        reservations: { ...none, pids: 0 },
+      },
+      sizing: { mode, least: none, most: none },
+    });
+  };
+  const advised = (cpus: number, memory: number): SizeAdvice => ({
+    component: WEB,
+    cpus,
+    memoryBytes: memory * MIB,
+    minutes: 20,
+  });
+  const inMib = (size: ReturnType<typeof decideSize>) =>
+    size && { cpus: size.cpus, memory: Math.round(size.memoryBytes / MIB) };
+
+  it('is what is used and a margin, where that differs by fifteen per cent and the composition allows it', () => {
+    expect(inMib(decideSize(limited(1, 512), advised(0.5, 200), undefined, NOW_MS))).toEqual({
+      cpus: 0.5,
+      memory: 200,
+    });
+    expect(decideSize(limited(1, 512), advised(0.9, 450), undefined, NOW_MS)).toBeNull();
+    expect(decideSize(limited(1, 512, 'advise'), advised(0.5, 200), undefined, NOW_MS)).toBeNull();
+    expect(decideSize(aComponent('web'), advised(0.5, 200), undefined, NOW_MS)).toBeNull();
+  });
+
+  it('limits nothing that the composition does not limit', () => {
+    expect(inMib(decideSize(limited(0, 512), advised(0.5, 200), undefined, NOW_MS))).toEqual({
+      cpus: 0,
+      memory: 200,
+    });
+  });
+
+  it('stays within the bounds, a quarter to four times what is said where none are', () => {
+    expect(inMib(decideSize(limited(1, 512), advised(0.05, 8), undefined, NOW_MS))).toEqual({
+      cpus: 0.25,
+      memory: 128,
+    });
+    expect(inMib(decideSize(limited(0.1, 64), advised(3, 3_000), undefined, NOW_MS))).toEqual({
+      cpus: 0.4,
+      memory: 256,
+    });
+  });
+
+  it('grows by half where use is up to the limit: nobody knows how much more there would be', () => {
+    expect(inMib(decideSize(limited(1, 100), advised(0.9, 112), undefined, NOW_MS))).toEqual({
+      cpus: 0.9,
+      memory: 150,
+    });
+  });
+
+  it('is changed once an hour at most', () => {
+    const before = {
+      v: 1,
+      component: WEB,
+      cpus: 1,
+      memoryBytes: 512 * MIB,
+      of: { cpus: 1, memoryBytes: 512 * MIB },
+      reason: '',
+      decision: decisionId('d'),
+    } as const;
+    const at = (ageMs: number) =>
+      decideSize(limited(1, 512), advised(0.5, 200), { ...before, atMs: NOW_MS - ageMs }, NOW_MS);
+    expect(at(3_599_000)).toBeNull();
+    expect(at(3_600_000)).not.toBeNull();
   });
 });

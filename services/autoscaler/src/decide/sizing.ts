@@ -1,10 +1,18 @@
 /**
  * How large one instance should be: `cpus` and `memory` recommended from what instances were seen to use, as the vertical
  * autoscalers of Kubernetes and Autopilot do: decaying histograms of buckets that grow by 5 %, processor time by a high
- * percentile of minutes, memory by the peaks of minutes, and a margin on both. Only advice: an instance that is short of
- * memory is killed, and that is for people to weigh. Must never read silence as use of nothing.
+ * percentile of minutes, memory by the peaks of minutes, and a margin on both. Advice, unless the composition says that it
+ * is to be applied: an instance that is short of memory is killed, and that is for people to weigh. Must never read silence
+ * as use of nothing.
  */
-import type { Component, ComponentName } from '@mitosis/contracts';
+import {
+  asSaid,
+  boundedSize,
+  type Component,
+  type ComponentName,
+  type InstanceSize,
+  type SizeRecord,
+} from '@mitosis/contracts';
 import type { ComponentObservation, ResourceMetrics } from './observation.js';
 
 /** Weight by bucket; bucket b holds values up to `FIRST × GROWTH^b`. */
@@ -31,7 +39,8 @@ export interface SizeAdvice {
   readonly minutes: number;
 }
 
-const MINUTE_MS = 60_000;
+/** A sample of use: as the name says, unless somebody tries it out in less time. */
+export const MINUTE_MS = 60_000;
 const GROWTH = 1.05;
 const CPU_FIRST = 0.01;
 const MEMORY_FIRST = 1024 * 1024;
@@ -115,9 +124,10 @@ const closed = (state: SizingState, nowMs: number): SizingState => ({
 export const stepSizing = (
   before: SizingState | undefined,
   { version, nowMs, usage }: ComponentObservation,
+  minuteMs = MINUTE_MS,
 ): SizingState => {
   const known = before?.version === version ? before : startOf(version, nowMs);
-  const elapsed = nowMs < known.minuteMs || nowMs - known.minuteMs >= MINUTE_MS;
+  const elapsed = nowMs < known.minuteMs || nowMs - known.minuteMs >= minuteMs;
   const state = elapsed ? closed(known, nowMs) : known;
   return usage === null || usage.instancesSeen === 0 ? state : collected(state, usage);
 };
@@ -150,4 +160,42 @@ export const isNews = (advice: SizeAdvice, component: Component, told: SizeAdvic
   return (
     told === undefined || differs(advice.cpus, told.cpus) || differs(advice.memoryBytes, told.memoryBytes)
   );
+};
+
+/** Every change replaces all instances: at most this often, and for no less than this. */
+const CHANGE_EVERY_MS = 3_600_000;
+const CHANGE_MIN = 0.15;
+/** Use this close to the limit says only that more would be used: the limit grows by this. */
+const SQUEEZED_SHARE = 0.9;
+const SQUEEZED_GROWTH = 1.5;
+
+const needed = (advised: number, limit: number): number =>
+  limit > 0 && advised / MARGIN >= SQUEEZED_SHARE * limit
+    ? Math.max(advised, SQUEEZED_GROWTH * limit)
+    : advised;
+
+const changes = (from: number, to: number): boolean => from > 0 && Math.abs(to - from) >= CHANGE_MIN * from;
+
+/** The limits to put in force; null: those that are, or it is not for the autoscaler to change them now. */
+export const decideSize = (
+  component: Component,
+  advice: SizeAdvice,
+  record: SizeRecord | undefined,
+  nowMs: number,
+): InstanceSize | null => {
+  if (component.sizing?.mode !== 'apply') return null;
+  if (record !== undefined && nowMs - record.atMs < CHANGE_EVERY_MS) return null;
+  const { limits } = component.resources;
+  const wanted = boundedSize(component, {
+    cpus: needed(advice.cpus, limits.cpus),
+    memoryBytes: needed(advice.memoryBytes, limits.memoryBytes),
+  });
+  const worth = changes(limits.cpus, wanted.cpus) || changes(limits.memoryBytes, wanted.memoryBytes);
+  return worth ? wanted : null;
+};
+
+/** What the record states it was learned under. */
+export const saidSize = (component: Component): InstanceSize => {
+  const { cpus, memoryBytes } = asSaid(component).resources.limits;
+  return { cpus, memoryBytes };
 };

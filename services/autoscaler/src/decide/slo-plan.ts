@@ -17,6 +17,8 @@ export interface PlanInput {
   readonly drainS: number;
   /** Mean time in dependencies per request, which no instance shortens. */
   readonly downstreamMs: number;
+  /** What a request may wait here, where the level's objective was split over its components; null: by `objective` alone. */
+  readonly waitMs: number | null;
   readonly variability: number;
   readonly objective: Objective | null;
   /** Share of the objective to aim for, below 1 to leave room for the model's error. */

@@ -215,3 +215,131 @@ describe('ceilings', () => {
     );
   });
 });
+
+describe('budget', () => {
+  const each = (cpus: number) => ({
+    limits: { cpus, memoryBytes: 0, pids: 0 },
+    reservations: { cpus: 0, memoryBytes: 0, pids: 0 },
+  });
+  const scale = { min: 1, max: 20, initial: 2 };
+  const typeGraph = (budgetPerHour: number | null) =>
+    aTypeGraph(
+      [
+        aComponent('web', { policy: { kind: 'fixed' }, scale, resources: each(1) }),
+        aComponent('api', { policy: { kind: 'fixed' }, scale, resources: each(2) }),
+      ],
+      { budgetPerHour },
+    );
+  const at = (counts: Readonly<Record<string, number>>) =>
+    new Map(
+      Object.entries(counts).map(([name, count]) => [
+        name,
+        { ...targetOf(count), component: componentName(name) },
+      ]),
+    );
+  /** One late request a second for each instance of web that is missing, three for one of api. */
+  const missing: Readonly<Record<string, number>> = { web: 1, api: 3 };
+  const want = (
+    counts: Readonly<Record<string, number>>,
+    input: LevelInput,
+    holds?: ReadonlyMap<string, string>,
+    mode: ControlMode = 'run',
+  ) => {
+    const { advice } = stepLevel(EMPTY_LEVEL, input, { holdMs: 60_000 });
+    const wanting = advice.map((one) => {
+      const { name } = one.component;
+      const wanted = counts[name] ?? 0;
+      return {
+        ...one,
+        recommendation: {
+          count: wanted,
+          reason: 'busy',
+          predicted: { percentile: 95, ms: 9 },
+          inputs: {},
+        },
+        expectedLate: () => (count: number) => (missing[name] ?? 0) * Math.max(0, wanted - count),
+      };
+    });
+    return decideTargets(input, wanting, mode, new Map(), holds);
+  };
+  const loaded = new Map(
+    ['web', 'api'].map((name) => [name, { requests: someRequests(aWindow({ rate: 20 })), usage: null }]),
+  );
+  const levelOf = (
+    budgetPerHour: number | null,
+    counts: Readonly<Record<string, number>>,
+    overrides: Partial<LevelInput> = {},
+  ): LevelInput =>
+    inputOf({
+      typeGraph: typeGraph(budgetPerHour),
+      targets: at(counts),
+      metrics: loaded,
+      pricePerCpuHour: 0.5,
+      ...overrides,
+    });
+  const counted = (plan: ReturnType<typeof want>) =>
+    Object.fromEntries(plan.changes.map(({ component, to }) => [component.name, to]));
+
+  it('takes what saves least for its money, says what was given up and what that does, and predicts nothing of it', () => {
+    // web: a late request less for 0.50; api: three for 1.00.
+    const plan = want({ web: 6, api: 4 }, levelOf(6, { web: 2, api: 2 }));
+    expect(counted(plan)).toEqual({ web: 4, api: 4 });
+    const [web, api] = plan.changes;
+    expect(web?.reason).toBe(
+      'busy; 4 of 6 are within the budget of 6.00/h, 7.00/h are wanted: 10.0 % late expected, with 6 0.0 %',
+    );
+    expect(web).toMatchObject({ predicted: null, inputs: { wanted: 6, withinBudget: 4 } });
+    expect(api?.predicted).not.toBeNull();
+    expect(plan.budget).toEqual({
+      perHour: 6,
+      wantedPerHour: 7,
+      costPerHour: 6,
+      childrenPerHour: 0,
+      overdrawn: false,
+      gaveUp: [{ component: 'web', wanted: 6, count: 4 }],
+    });
+  });
+
+  it('changes nothing while all that is wanted fits, nothing has a price, or the autoscaler is paused', () => {
+    const wanted = { web: 6, api: 4 };
+    expect(counted(want(wanted, levelOf(7, { web: 2, api: 2 })))).toEqual(wanted);
+    expect(counted(want(wanted, levelOf(null, { web: 2, api: 2 })))).toEqual(wanted);
+    expect(counted(want(wanted, levelOf(1, { web: 2, api: 2 }, { pricePerCpuHour: 0 })))).toEqual(wanted);
+    expect(want(wanted, levelOf(1, { web: 6, api: 4 }), undefined, 'paused').changes).toEqual([]);
+  });
+
+  it('takes from what is there when the budget was lowered, a third at a time', () => {
+    const plan = want({ web: 9, api: 1 }, levelOf(2, { web: 9, api: 1 }));
+    expect(counted(plan)).toEqual({ web: 6 });
+    expect(plan.changes[0]).toMatchObject({ from: 9, to: 6, applied: true });
+  });
+
+  it('tells once that more is wanted than the budget allows', () => {
+    const input = levelOf(4, { web: 2, api: 3 });
+    const first = want({ web: 4, api: 3 }, input);
+    expect(first.changes).toEqual([]);
+    expect(first.held).toMatchObject([{ from: 2, to: 2, wanted: 4 }]);
+    expect(want({ web: 4, api: 3 }, input, first.holds).held).toEqual([]);
+  });
+
+  it('leaves bounds and counts set by hand alone, and says when they cost more than there is', () => {
+    const overrides = new Map([
+      ['api', { ...overrideOf(5), component: componentName('api'), expiresAtMs: 0 }],
+    ]);
+    const plan = want({ web: 4, api: 2 }, levelOf(3, { web: 1, api: 2 }, { overrides }));
+    expect(counted(plan)).toEqual({ api: 5 });
+    expect(plan.budget).toMatchObject({ overdrawn: true, costPerHour: 5.5 });
+    expect(plan.held[0]?.reason).toContain('5.50/h are bounds and counts set by hand');
+  });
+
+  it('counts the child levels at the latency they have to hold', () => {
+    const points = [
+      { p95Ms: 100, instances: 8, costPerHour: 4 },
+      { p95Ms: 200, instances: 4, costPerHour: 2 },
+    ];
+    const children = new Map([['catalog', { p95Ms: 150, points }]]);
+    const plan = want({ web: 4, api: 2 }, levelOf(6, { web: 2, api: 2 }, { children }));
+    expect(plan.budget).toMatchObject({ childrenPerHour: 3, wantedPerHour: 7, costPerHour: 6 });
+    expect(counted(plan)).toEqual({});
+  });
+});

@@ -10,6 +10,7 @@ import type {
   OverrideRecord,
   TargetRecord,
 } from '@mitosis/contracts';
+import { decideBudget, type BudgetStatus, type Cut } from './budget-cap.js';
 import { ceilingOf, heldAt } from './ceilings.js';
 import type { ComponentAdvice } from './level.js';
 import { isScaled, type LevelInput } from './level-input.js';
@@ -41,6 +42,8 @@ export interface TargetPlan {
   readonly held: readonly HeldChange[];
   /** By component, who holds it and where, so that the same hold is not recorded every second. */
   readonly holds: ReadonlyMap<string, string>;
+  /** null: there is none, or nothing has a price. */
+  readonly budget: BudgetStatus | null;
 }
 
 export const clampToScale = (component: Component, count: number): number =>
@@ -119,10 +122,39 @@ const commonInputs = ({ observation, recommendation }: ComponentAdvice): Readonl
     starting: observation.starting,
     objective:
       observation.objective?.latency.map(({ percentile, ms }) => `p${percentile} ${Math.round(ms)} ms`) ?? [],
+    ...(observation.waitMs === null ? {} : { mayWaitMs: Math.round(observation.waitMs) }),
     predicted: recommendation.predicted === null ? null : { ...recommendation.predicted },
     ...recommendation.inputs,
   };
 };
+
+interface Asked {
+  readonly advice: ComponentAdvice;
+  readonly want: Wanted;
+  /** What is wanted, within the bounds. */
+  readonly open: number;
+  readonly from: number | null;
+}
+
+const asked = (input: LevelInput, advice: ComponentAdvice): Asked => {
+  const { component } = advice;
+  const record = input.targets.get(component.name);
+  const want = wanted(advice, record, overrideInForce(input.overrides.get(component.name), input.nowMs));
+  const open = (want.policy === 'override' ? countByHand : clampToScale)(component, want.count);
+  return { advice, want, open, from: record?.count ?? null };
+};
+
+/** What the budget must leave: what is wanted in every mode, the minimum, and the instance that requests wait for. */
+const leastOf = ({ advice, want, open, from }: Asked): number =>
+  want.always ? open : Math.max(advice.component.scale.min, from === 0 ? Math.min(1, open) : 0);
+
+/** At most a third of a component leaves at once, whatever the budget says (mass changes are braked). */
+const BRAKE = 1 / 3;
+
+const cutTo = ({ open, from }: Asked, cut: Cut | undefined): number =>
+  cut === undefined
+    ? open
+    : Math.max(cut.count, from === null ? 0 : from - Math.max(1, Math.floor(from * BRAKE)));
 
 interface Weighed {
   readonly change: TargetChange | null;
@@ -131,27 +163,34 @@ interface Weighed {
   readonly hold: string | null;
 }
 
-const weigh = (input: LevelInput, advice: ComponentAdvice, mode: ControlMode): Weighed => {
+const QUIET: Weighed = { change: null, held: null, hold: null };
+
+/** Scale-out is limited by the lowest of what others hold; the budget takes from what is there as well. */
+const weigh = (input: LevelInput, one: Asked, mode: ControlMode, cut: Cut | undefined): Weighed => {
+  const { advice, want, open, from } = one;
   const { component } = advice;
-  const record = input.targets.get(component.name);
   // Of how many there are of what others run nothing is known before it is seen.
-  if (input.foreign === true && record === undefined) return { change: null, held: null, hold: null };
-  const want = wanted(advice, record, overrideInForce(input.overrides.get(component.name), input.nowMs));
-  const open = (want.policy === 'override' ? countByHand : clampToScale)(component, want.count);
-  if (!want.always && mode === 'paused') return { change: null, held: null, hold: null };
-  const from = record?.count ?? null;
+  if (input.foreign === true && from === null) return QUIET;
+  if (!want.always && mode === 'paused') return QUIET;
   const ceiling = want.always ? null : ceilingOf(input.ceilings ?? [], component.name, input.nowMs);
-  const to = ceiling === null || from === null ? open : heldAt(from, open, ceiling);
-  const hold = ceiling === null ? null : `${ceiling.by} ${ceiling.count}`;
-  if (from === open) return { change: null, held: null, hold };
-  const lowered = ceiling !== null && to < open;
+  const bought = Math.min(open, cutTo(one, cut));
+  const to = ceiling === null || from === null ? bought : heldAt(from, bought, ceiling);
+  const lowered = ceiling !== null && to < bought;
+  const holders = [
+    ...(ceiling === null ? [] : [`${ceiling.by} ${ceiling.count}`]),
+    ...(cut === undefined ? [] : [`budget ${cut.count}`]),
+  ];
+  const hold = holders.length === 0 ? null : holders.join(', ');
+  if (from === open && from === to) return { ...QUIET, hold };
+  const why = cut === undefined ? want.reason : `${want.reason}; ${cut.reason}`;
+  const figures = commonInputs(advice);
   const change = {
     component,
     from,
     to,
-    reason: lowered ? `${want.reason}; held at ${to} by ${ceiling.by}: ${ceiling.reason}` : want.reason,
+    reason: lowered ? `${why}; held at ${to} by ${ceiling.by}: ${ceiling.reason}` : why,
     policy: want.policy,
-    inputs: commonInputs(advice),
+    inputs: cut === undefined ? figures : { ...figures, wanted: open, withinBudget: cut.count },
     causes: lowered ? [ceiling.decision] : [],
   };
   if (from === to) return { change: null, held: { ...change, wanted: open }, hold };
@@ -160,7 +199,7 @@ const weigh = (input: LevelInput, advice: ComponentAdvice, mode: ControlMode): W
       ...change,
       applied: input.foreign !== true && (want.always || mode === 'run'),
       // What was predicted is of the count that was wanted.
-      predicted: want.always || lowered ? null : advice.recommendation.predicted,
+      predicted: want.always || to !== open ? null : advice.recommendation.predicted,
     },
     held: null,
     hold,
@@ -175,7 +214,20 @@ export const decideTargets = (
   advisedBefore: ReadonlyMap<string, number>,
   holdsBefore: ReadonlyMap<string, string> = new Map(),
 ): TargetPlan => {
-  const weighed = advice.map((one) => weigh(input, one, mode));
+  const wants = advice.map((one) => asked(input, one));
+  const budget =
+    mode === 'paused'
+      ? null
+      : decideBudget(
+          input,
+          wants.map((one) => ({
+            advice: one.advice,
+            wanted: one.open,
+            current: one.from ?? 0,
+            least: leastOf(one),
+          })),
+        );
+  const weighed = wants.map((one) => weigh(input, one, mode, budget?.cuts.get(one.advice.component.name)));
   const all = weighed.flatMap(({ change }) => change ?? []);
   const advised = new Map(
     all.filter(({ applied }) => !applied).map(({ component, to }) => [component.name, to]),
@@ -203,5 +255,6 @@ export const decideTargets = (
       held !== null && holdsBefore.get(held.component.name) !== holds.get(held.component.name) ? held : [],
     ),
     holds,
+    budget: budget?.status ?? null,
   };
 };

@@ -9,7 +9,7 @@ import type { PolicyState, Recommendation, ScalingPolicyPlugin } from '../decide
 type Options = Extract<ScalingPolicy, { kind: 'combine' }>;
 
 type Part = { readonly kind: string; readonly policy: PolicyState };
-type CombineState = { readonly parts: readonly Part[] };
+export type CombineState = { readonly parts: readonly Part[] };
 
 type PluginOf = (policy: SinglePolicy) => ScalingPolicyPlugin<ScalingPolicy>;
 

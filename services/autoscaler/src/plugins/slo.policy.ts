@@ -77,7 +77,7 @@ const startMsOf = (observation: ComponentObservation): number => observation.sta
 const recentWindow = (observation: ComponentObservation): RequestWindow | null =>
   observation.requests?.last1 ?? observation.requests?.last10 ?? null;
 
-const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
+export const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
   const spread = model.serviceMs > 0 ? (model.serviceP95Ms / model.serviceMs - 1) / 1.645 : 1;
   const service = Math.min(4, Math.max(0, spread) ** 2);
   const arrivals = Math.min(4, Math.max(0.5, demand.dispersion));
@@ -95,7 +95,7 @@ const projectedBacklog = (observation: ComponentObservation, model: InstanceMode
   return Math.min(waitingNow + grows, rate * BACKLOG_MAX_S);
 };
 
-const planInput = (
+export const planInput = (
   observation: ComponentObservation,
   demand: DemandState,
   model: InstanceModel,
@@ -107,6 +107,7 @@ const planInput = (
   backlog: projectedBacklog(observation, model, forecast.now),
   drainS: DRAIN_S,
   downstreamMs: observation.downstream?.last10Ms ?? 0,
+  waitMs: observation.waitMs,
   variability: variabilityOf(demand, model),
   objective: observation.objective,
   aim: AIM_UP,
@@ -155,7 +156,9 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
   const inside = (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
   const bound = strictest(observation.objective);
   const model = observeInstances(state.model, observation, bound?.ms ?? null);
-  const demand = observeDemand(state.demand, { nowMs, completed: window.rate, inside });
+  // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
+  const completed = window.rate + observation.heldBack;
+  const demand = observeDemand(state.demand, { nowMs, completed, inside });
   const late = bound && {
     nowMs,
     window: requests?.last10 ?? null,
@@ -173,7 +176,7 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
   };
 };
 
-const horizonOf = (observation: ComponentObservation): number => startMsOf(observation) + REACTION_MS;
+export const horizonOf = (observation: ComponentObservation): number => startMsOf(observation) + REACTION_MS;
 
 interface Planned {
   readonly plan: Plan;
@@ -189,10 +192,10 @@ interface Planned {
 }
 
 /** What the components' late requests are worth; null: nothing has to be in time, or no count would bring it there. */
-const worthOf = (input: PlanInput): Worth | null => {
+export const worthOf = (input: PlanInput): Worth | null => {
   const bound = strictest(input.objective);
   if (bound === null) return null;
-  const slack = slackMs(input, bound);
+  const slack = input.waitMs ?? slackMs(input, bound);
   if (slack <= 0) return null;
   const capacity = capacityOf(input.model, input.cpus);
   return {

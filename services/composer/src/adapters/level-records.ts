@@ -9,6 +9,7 @@ import {
   type InstanceRecord,
   type OverrideRecord,
   type SiteRecord,
+  type SizeRecord,
   type SpecRecord,
 } from '@mitosis/contracts';
 import type { KeyValue, View } from '@mitosis/coordination';
@@ -16,7 +17,7 @@ import { parsedView, type FunctionContext } from '@mitosis/service-kit';
 
 const OVERRIDES = KEYS.override('');
 const OWN = ['spec', 'bindings', 'children'] as const;
-const READ = [...OWN, 'endpoints', 'instances', 'births', 'sites'] as const;
+const READ = [...OWN, 'endpoints', 'instances', 'births', 'sites', 'sizes'] as const;
 type Family = (typeof READ)[number];
 
 interface Written {
@@ -42,6 +43,7 @@ export class LevelRecords {
   readonly children: () => readonly ChildRecord[];
   readonly births: () => readonly BirthRecord[];
   readonly sites: () => readonly SiteRecord[];
+  private readonly sizeRecords: () => readonly SizeRecord[];
   private readonly endpoints: () => readonly EndpointsRecord[];
   private readonly instances: () => readonly InstanceRecord[];
 
@@ -54,6 +56,7 @@ export class LevelRecords {
     this.children = parsedView(views.children, (value) => JSON.parse(value) as ChildRecord);
     this.births = parsedView(views.births, (value) => JSON.parse(value) as BirthRecord);
     this.sites = parsedView(views.sites, (value) => JSON.parse(value) as SiteRecord);
+    this.sizeRecords = parsedView(views.sizes, (value) => JSON.parse(value) as SizeRecord);
     this.endpoints = parsedView(views.endpoints, (value) => JSON.parse(value) as EndpointsRecord);
     this.instances = parsedView(views.instances, (value) => JSON.parse(value) as InstanceRecord);
   }
@@ -96,6 +99,10 @@ export class LevelRecords {
       };
     }
     return this.parsedSpec.known;
+  }
+
+  sizes(): ReadonlyMap<string, SizeRecord> {
+    return new Map(this.sizeRecords().map((record) => [record.component, record]));
   }
 
   overrides(): readonly OverrideRecord[] {
