@@ -80,7 +80,10 @@ const endpoints = (component: string) => ({
 });
 
 const shells = (): AutoscalerReconciler[] =>
-  Array.from({ length: 3 }, () => new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000, outside: '' }));
+  Array.from(
+    { length: 3 },
+    () => new AutoscalerReconciler({ holdMs: 10_000, sizeSampleMs: 60_000, outside: '' }),
+  );
 
 let leader: ShellHarness;
 let successor: ShellHarness;
