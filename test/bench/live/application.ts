@@ -40,6 +40,8 @@ export interface LiveApplication {
   readonly traits: ComponentTraits;
   readonly initial: number;
   readonly url: string;
+  /** Writes the composition anew with the policy; until then the count is fixed. */
+  withPolicy(): void;
   remove(): void;
 }
 
@@ -51,15 +53,12 @@ export interface ApplicationOptions {
   readonly rate: number;
 }
 
-/** Writes the composition and its program into a folder of its own. */
-export const makeApplication = ({ policy, port, startMs, rate }: ApplicationOptions): LiveApplication => {
-  const folder = mkdtempSync('/tmp/m-live-');
-  const file = join(folder, 'compose.yaml');
-  const initial = Math.max(1, Math.ceil(rate / CAPACITY / 0.6));
-  copyFileSync(join(import.meta.dirname, 'server.mjs'), join(folder, 'server.mjs'));
-  writeFileSync(
-    file,
-    `name: ${LEVEL}
+const compositionOf = (
+  port: number,
+  startMs: number,
+  initial: number,
+  policy: string,
+): string => `name: ${LEVEL}
 x-mitosis:
   entry: ${COMPONENT}
   objective: { p99: ${OBJECTIVE_MS}ms }
@@ -71,9 +70,17 @@ services:
     deploy: { replicas: ${initial} }
     x-mitosis:
       scale: { min: 1, max: ${INSTANCES_MAX} }
-      policy: ${policy.yaml}
-`,
-  );
+      policy: ${policy}
+`;
+
+/** Writes the composition and its program into a folder of its own. */
+export const makeApplication = ({ policy, port, startMs, rate }: ApplicationOptions): LiveApplication => {
+  const folder = mkdtempSync('/tmp/m-live-');
+  const file = join(folder, 'compose.yaml');
+  const initial = Math.max(1, Math.ceil(rate / CAPACITY / 0.6));
+  copyFileSync(join(import.meta.dirname, 'server.mjs'), join(folder, 'server.mjs'));
+  const write = (yaml: string): void => writeFileSync(file, compositionOf(port, startMs, initial, yaml));
+  write(policy.yaml);
   const loaded = loadComposition({
     files: [file],
     projectDir: folder,
@@ -83,6 +90,7 @@ services:
     read: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  write('fixed');
   return {
     file,
     typeGraph: loaded.typeGraph,
@@ -97,6 +105,7 @@ services:
     },
     initial,
     url: `http://127.0.0.1:${port}/`,
+    withPolicy: () => write(policy.yaml),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 };

@@ -62,6 +62,11 @@ export interface LiveResult {
 }
 
 const LOOK_MS = 500;
+/**
+ * The policy takes over an application that has been under load for this long, as in the simulation: what it sees first
+ * is then its usual load and no leap from nothing.
+ */
+const BEFORE_S = 10;
 
 const applicationFor = ({ policy, port, startMs, trace }: LiveOptions): LiveApplication =>
   makeApplication({ policy, port, startMs, rate: trace.rates[0] ?? 0 });
@@ -97,9 +102,14 @@ const replay = async (
   application: LiveApplication,
   options: LiveOptions,
 ): Promise<LiveFigures> => {
-  const { trace, warmupS, seed } = options;
+  const { trace, seed } = options;
+  const warmupS = BEFORE_S + options.warmupS;
   const requests = requestsOf(trace, SERVICE, warmupS, seed);
   const traffic = startTraffic(application.url, requests, warmupS, OBJECTIVE_MS);
+  await new Promise((resolve) => setTimeout(resolve, BEFORE_S * 1_000));
+  application.withPolicy();
+  const applied = await host.mitosis('apply', application.file);
+  if (applied.code !== 0) throw new Error(applied.stderr);
   const fromMs = Date.now() + traffic.zeroMs - performance.now();
   const untilMs = fromMs + traceSeconds(trace) * 1_000;
   const paid = await watchPaid(host, traffic);
@@ -137,10 +147,14 @@ const calibratedFrom = (
 export const replayLive = async (options: LiveOptions): Promise<LiveResult> => {
   const application = applicationFor(options);
   const host = new Host();
+  // Who stops the bench does not want its level to stay.
+  const stopped = (): void => void host.dispose().finally(() => process.exit(1));
+  process.once('SIGTERM', stopped);
+  process.once('SIGINT', stopped);
   try {
     const up = await host.mitosis('up', application.file);
     if (up.code !== 0) throw new Error(up.stderr);
-    const forS = Math.round(options.warmupS + traceSeconds(options.trace));
+    const forS = Math.round(BEFORE_S + options.warmupS + traceSeconds(options.trace));
     const recorded = host.mitosis('record', LEVEL, '--for', `${forS}s`, '--output', options.recording);
     const live = await replay(host, application, options);
     const record = await recorded;
@@ -157,6 +171,8 @@ export const replayLive = async (options: LiveOptions): Promise<LiveResult> => {
       calibrated: record.code === 0 ? calibratedFrom(options.recording, application, options) : null,
     };
   } finally {
+    process.off('SIGTERM', stopped);
+    process.off('SIGINT', stopped);
     await host.dispose();
     application.remove();
     rmSync(options.recording, { force: true });

@@ -24,7 +24,7 @@ const expectCalm = ({ fewestAfter, mostAfter, meanAfter, turnsAfter }: SceneOutc
 };
 
 /** Generous: these play hours of load on a machine that may do other things. */
-describe('slo in a closed loop', { timeout: 60_000 }, () => {
+describe('slo in a closed loop', { timeout: 240_000 }, () => {
   it('holds the objective again soon after a sudden step ×5, without swinging', () => {
     const outcome = play('sudden step ×5');
     expect(outcome.lateBefore).toBeLessThan(2);
