@@ -7,7 +7,7 @@ export default {
 
   // Called once a second; must answer a whole count. `observation` holds what the monitor says, null is unknown.
   step(state, observation, options) {
-    const { requests, count, nowMs } = observation;
+    const { requests, count, ready, nowMs } = observation;
     if (requests === null) {
       return { state, recommendation: { count, reason: 'no metrics: nothing is concluded' } };
     }
@@ -15,7 +15,9 @@ export default {
     const inside = 0.8 * state.inside + 0.2 * now;
     const wanted = Math.max(1, Math.ceil(Math.max(inside, now * 0.7) / Number(options.busy ?? 3)));
     const mayFall = nowMs - state.changedMs > 60_000;
-    const next = wanted > count ? Math.min(wanted, 2 * count) : wanted < count && mayFall ? count - 1 : count;
+    // Those that are starting have not helped yet: no more than twice of what is ready.
+    const most = Math.max(count, 2 * ready);
+    const next = wanted > count ? Math.min(wanted, most) : wanted < count && mayFall ? count - 1 : count;
     return {
       state: { inside, changedMs: next === count ? state.changedMs : nowMs },
       recommendation: { count: next, reason: `${inside.toFixed(1)} requests inside` },

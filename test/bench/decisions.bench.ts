@@ -8,10 +8,14 @@ import {
   decisionId,
   instanceId,
   siteId,
+  type Component,
   type EndpointsRecord,
   type InstanceRecord,
 } from '@mitosis/contracts';
-import { aComponent, aTypeGraph, aWindow, p95, someRequests } from '@mitosis/autoscaler/testing';
+import { aComponent, aTypeGraph, aWindow, calls, p95, someRequests } from '@mitosis/autoscaler/testing';
+
+/** Components that know nothing of each other, or that call each other. */
+type GraphShape = 'apart' | 'calling';
 
 const PASSES = Number(process.argv[2] ?? 60);
 const NOW_MS = 1_000_000;
@@ -47,12 +51,20 @@ const endpointsOf = (component: string): EndpointsRecord => ({
   })),
 });
 
-const levelOf = (components: number): LevelInput => {
+/** Those that a component calls: three after it in the list, so that each is called by three as well. */
+const calledBy = (i: number, names: readonly string[]): readonly string[] =>
+  [1, 2, 5].flatMap((ahead) => names[i + ahead] ?? []);
+
+const levelOf = (components: number, graph: GraphShape): LevelInput => {
   const names = Array.from({ length: components }, (_, i) => `c${i}`);
+  const dependsOn = (i: number): Component['dependsOn'] =>
+    graph === 'calling' ? calls(...calledBy(i, names)) : [];
   return {
     nowMs: NOW_MS,
     generation: 1,
-    typeGraph: aTypeGraph(names.map((name) => aComponent(name, { objective: p95(200) }))),
+    typeGraph: aTypeGraph(
+      names.map((name, i) => aComponent(name, { objective: p95(200), dependsOn: dependsOn(i) })),
+    ),
     handedDown: null,
     targets: new Map(),
     overrides: new Map(),
@@ -74,8 +86,14 @@ const metricsAt = (components: number, second: number): LevelInput['metrics'] =>
     ]),
   );
 
-for (const components of [100, 1_000]) {
-  const level = levelOf(components);
+const CASES = [
+  { components: 100, graph: 'apart' },
+  { components: 1_000, graph: 'apart' },
+  { components: 1_000, graph: 'calling' },
+] as const;
+
+for (const { components, graph } of CASES) {
+  const level = levelOf(components, graph);
   let state: LevelState = EMPTY_LEVEL;
   const tookMs: number[] = [];
   for (let second = 0; second < PASSES; second += 1) {
@@ -91,6 +109,7 @@ for (const components of [100, 1_000]) {
     JSON.stringify({
       bench: 'scaling-decision',
       components,
+      graph,
       passes: PASSES,
       medianMs: at(0.5),
       p99Ms: at(0.99),

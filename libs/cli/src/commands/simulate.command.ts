@@ -2,8 +2,8 @@
  * `mitosis simulate`: a load trace against the composition in virtual time, with the decision code of production, for
  * several policies side by side. Changes nothing anywhere but the report it is asked for.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { MitosisError, type TypeGraph } from '@mitosis/contracts';
 import type { Comparison, Contender, Trace, Traits } from '@mitosis/simulation/workload';
 import type { Command } from 'commander';
@@ -60,35 +60,87 @@ const readText = (context: Context, file: string, what: string): string => {
   }
 };
 
-const positive = (text: string, option: string, least = 0): number => {
+interface Bounds {
+  readonly least: number;
+  readonly most?: number;
+  readonly whole?: boolean;
+}
+
+const numberOf = (text: string, option: string, { least, most = Infinity, whole }: Bounds): number => {
+  const plain = /^\d+(\.\d+)?%?$/.test(text);
   const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text);
-  if (!Number.isFinite(value) || value < least || text.trim() === '')
-    throw new MitosisError('invalid_input', `${option} ${text}: expected a number of ${least} or more`);
+  if (!plain || value < least || value > most || (whole === true && !Number.isInteger(value))) {
+    const what = whole === true ? 'a whole number' : 'a number';
+    const range = most === Infinity ? `of ${least} or more` : `from ${least} to ${most}`;
+    throw new MitosisError('invalid_input', `${option} ${text}: expected ${what} ${range}`);
+  }
   return value;
+};
+
+const durationOf = (text: string, option: string, leastMs: number): number => {
+  let ms: number;
+  try {
+    ms = parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof MitosisError)) throw error;
+    throw new MitosisError(error.code, `${option}: ${error.message}`, { cause: error });
+  }
+  if (ms < leastMs)
+    throw new MitosisError('invalid_input', `${option} ${text}: expected at least ${leastMs / 1_000} s`);
+  return ms;
+};
+
+interface Chosen {
+  readonly fromS: number;
+  /** null: to the end. */
+  readonly forS: number | null;
+  /** null: as measured or assumed. */
+  readonly startMs: number | null;
+  readonly scale: number;
+  readonly lateShare: number;
+  readonly pricePerHour: number;
+  readonly seed: number;
+}
+
+/** Everything a person may have mistyped is found before anything is played. */
+const chosenOf = (options: SimulateOptions): Chosen => ({
+  fromS: durationOf(options.from, '--from', 0) / 1_000,
+  forS: options.for === undefined ? null : durationOf(options.for, '--for', 1_000) / 1_000,
+  startMs: options.start === undefined ? null : durationOf(options.start, '--start', 0),
+  scale: numberOf(options.scale, '--scale', { least: 0.000_001 }),
+  lateShare: numberOf(options.late, '--late', { least: 0, most: 1 }),
+  pricePerHour: numberOf(options.price, '--price', { least: 0 }),
+  seed: numberOf(options.seed, '--seed', { least: 0, most: 4_294_967_295, whole: true }),
+});
+
+const checkReport = (context: Context, { report }: SimulateOptions): void => {
+  if (report === undefined) return;
+  const folder = dirname(resolve(context.cwd, report));
+  if (!existsSync(folder))
+    throw new MitosisError(
+      'invalid_input',
+      `--report ${report}: there is no folder ${folder}; make it first`,
+    );
 };
 
 type Workload = typeof import('@mitosis/simulation/workload');
 
-const loadTrace = (workload: Workload, context: Context, options: SimulateOptions): Trace => {
-  const whole = workload.parseTrace(options.trace, readText(context, options.trace, 'the trace'));
+const loadTrace = (workload: Workload, context: Context, file: string, chosen: Chosen): Trace => {
+  const whole = workload.parseTrace(file, readText(context, file, 'the trace'));
   const seconds = workload.traceSeconds(whole);
-  const fromS = parseDuration(options.from) / 1_000;
+  const { fromS, forS, scale } = chosen;
   if (fromS >= seconds)
-    throw new MitosisError('invalid_input', `--from ${options.from}: the trace is ${seconds} s long`);
-  const forS = options.for === undefined ? seconds - fromS : parseDuration(options.for) / 1_000;
-  return workload.scaleTrace(
-    workload.cutTrace(whole, fromS, Math.max(1, forS)),
-    positive(options.scale, '--scale'),
-  );
+    throw new MitosisError('invalid_input', `--from ${fromS}s: the trace is ${seconds} s long`);
+  return workload.scaleTrace(workload.cutTrace(whole, fromS, forS ?? seconds - fromS), scale);
 };
 
 const traitsOf = (
   workload: Workload,
   context: Context,
-  options: SimulateOptions,
+  { calibrate }: SimulateOptions,
+  startMs: number | null,
   typeGraph: TypeGraph,
 ): Traits => {
-  const { calibrate } = options;
   const known: Traits =
     calibrate === undefined
       ? Object.fromEntries(Object.keys(typeGraph.components).map((name) => [name, workload.ASSUMED]))
@@ -96,8 +148,7 @@ const traitsOf = (
           typeGraph,
           workload.parseRecording(calibrate, readText(context, calibrate, 'the recording')),
         );
-  if (options.start === undefined) return known;
-  const startMs = parseDuration(options.start);
+  if (startMs === null) return known;
   return Object.fromEntries(Object.entries(known).map(([name, traits]) => [name, { ...traits, startMs }]));
 };
 
@@ -122,24 +173,28 @@ const simulate = async (
   args: readonly string[],
   options: SimulateOptions,
 ): Promise<ExitCode> => {
+  const chosen = chosenOf(options);
+  checkReport(context, options);
   // Only this command needs the autoscaler's decisions; the others start without them (docs/decisions).
   const workload = await import('@mitosis/simulation/workload');
   const loaded = loadFiles(context, args, options);
   tellWarnings(context, loaded);
-  const trace = loadTrace(workload, context, options);
-  const traits = traitsOf(workload, context, options, loaded.typeGraph);
+  const trace = loadTrace(workload, context, options.trace, chosen);
+  const traits = traitsOf(workload, context, options, chosen.startMs, loaded.typeGraph);
+  const contenders = await contendersOf(workload, context, options.policy);
   if (options.calibrate === undefined)
     context.output.warn(
       `service times are assumed (${workload.ASSUMED.service.meanMs} ms, ${workload.ASSUMED.concurrency} at once): calibrate with a recording`,
     );
+  const { seed, lateShare, pricePerHour } = chosen;
   const comparison = workload.comparePolicies({
     typeGraph: loaded.typeGraph,
     traits,
     trace: { ...trace, name: basename(options.trace) },
-    contenders: await contendersOf(workload, context, options.policy),
-    seed: positive(options.seed, '--seed'),
-    lateShare: positive(options.late, '--late'),
-    pricePerHour: positive(options.price, '--price'),
+    contenders,
+    seed,
+    lateShare,
+    pricePerHour,
     onProgress: (done, all, what) => context.output.progress(`${done} of ${all} played; now ${what}`),
   });
   writeReport(context, options, comparison, loaded.typeGraph.name);

@@ -49,7 +49,7 @@ const compare = (policies: string, changed: Partial<CompareOptions> = {}) =>
   });
 
 /** Generous: these play hours of load on a machine that may do other things. */
-describe(comparePolicies.name, { timeout: 60_000 }, () => {
+describe(comparePolicies.name, { timeout: 240_000 }, () => {
   it('plays the same load for each policy, and again the same from the same seed', () => {
     const first = compare('hpa(metric=rps,target=0.6),kpa');
     const again = compare('kpa').policies[0];

@@ -61,6 +61,8 @@ export interface Comparison {
   readonly seconds: number;
   readonly requests: number;
   readonly objectiveMs: number;
+  /** Of an instance and hour; 0: none was named, and costs are instance-hours. */
+  readonly pricePerHour: number;
   readonly components: readonly string[];
   readonly series: Series;
   readonly clairvoyant: {
@@ -186,6 +188,7 @@ export const comparePolicies = (options: CompareOptions): Comparison => {
     seconds: traceSeconds(trace),
     requests: Math.round(best.requests),
     objectiveMs: application.objectiveMs,
+    pricePerHour: options.pricePerHour,
     components: application.components.filter(({ pooled }) => pooled).map(({ name }) => name),
     series: { atS, rate: atS.map((second) => trace.rates[Math.floor(second / trace.binS)] ?? 0) },
     clairvoyant: {

@@ -47,6 +47,38 @@ export const simulateExactly = (options: ExactOptions): readonly Answered[] => {
   return answered;
 };
 
+export interface RoutedOptions extends Omit<ExactOptions, 'servers'> {
+  /** Times the usual service time, an entry an instance; each works on one request at a time and has a queue of its own. */
+  readonly factors: readonly number[];
+}
+
+/** As our router gives requests out: to the instance with the fewest of them, whatever it does with them. */
+export const simulateRouted = (options: RoutedOptions): readonly (Answered & { readonly by: number })[] => {
+  const { service, factors, rate, seconds, random } = options;
+  const arrivals = new Noise(random.split('arrivals'));
+  const work = new Noise(random.split('service'));
+  const ties = random.split('ties');
+  const sampler = new ServiceSampler(service);
+  const answered: (Answered & { readonly by: number })[] = [];
+  const leaving = factors.map((): number[] => []);
+  for (let t = arrivals.exponential(1_000 / rate(0)); t < seconds * 1_000;) {
+    const now = t;
+    for (const own of leaving) while ((own[0] ?? Infinity) <= now) own.shift();
+    const start = ties.whole(0, factors.length - 1);
+    let by = start;
+    for (let i = 1; i < factors.length; i += 1) {
+      const other = (start + i) % factors.length;
+      if ((leaving[other]?.length ?? 0) < (leaving[by]?.length ?? 0)) by = other;
+    }
+    const own = leaving[by] ?? [];
+    const ends = Math.max(now, own.at(-1) ?? 0) + sampler.draw(work.uniform()) * (factors[by] ?? 1);
+    own.push(ends);
+    answered.push({ arrivedMs: now, tookMs: ends - now, by });
+    t += arrivals.exponential(1_000 / rate(Math.floor(now / 1_000)));
+  }
+  return answered;
+};
+
 /** When each server is free, earliest first. */
 class ServerHeap {
   private readonly times: number[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../random.js';
 import { waitChance } from './erlang.js';
-import { simulateExactly } from './event-queue.js';
+import { simulateExactly, simulateRouted } from './event-queue.js';
 import { FluidQueue } from './fluid-queue.js';
 import { Noise } from './noise.js';
 
@@ -93,6 +93,39 @@ describe('fluid queue', () => {
     expect(Math.abs(plant.late / truth.late - 1)).toBeLessThan(0.05);
     expect(Math.abs(plant.meanMs / truth.meanMs - 1)).toBeLessThan(0.1);
   });
+
+  it.each([4, 12].flatMap((instances) => [0.4, 0.7, 0.9].map((utilisation) => ({ instances, utilisation }))))(
+    'agrees with an exact router where one of $instances instances serves at a third, at $utilisation',
+    ({ instances, utilisation }) => {
+      const slow = { count: 1, factor: 3 };
+      const rate = (utilisation * (instances - 1 + 1 / slow.factor) * 1_000) / SERVICE_MS;
+      const seconds = Math.round(120_000 / rate);
+      const routed = simulateRouted({
+        service: service(0.5),
+        factors: Array.from({ length: instances }, (_, i) => (i === 0 ? slow.factor : 1)),
+        rate: () => rate,
+        seconds,
+        random: seededRandom(9),
+      });
+      const truth = seen(routed.map(({ tookMs }) => [tookMs, 1] as const));
+      const bySlow = routed.filter(({ by }) => by === 0).length / routed.length;
+      const noise = new Noise(seededRandom(5));
+      const queue = new FluidQueue({ service: service(0.5), concurrency: 1, patienceS: 100 }, noise);
+      const took: [number, number][] = [];
+      for (let second = 0; second < seconds; second += 1) {
+        queue.step(noise.poisson(rate), rate, instances, 1, slow);
+        for (let i = 0; i < 16; i += 1) {
+          const [u, v, w] = [noise.uniform(), noise.uniform(), noise.uniform()];
+          took.push([queue.draw((i + noise.uniform()) / 16, u, v, 1, w), queue.served]);
+        }
+      }
+      const plant = seen(took);
+      expect(Math.abs(queue.slowShare / bySlow - 1)).toBeLessThan(0.1);
+      expect(Math.abs(plant.meanMs / truth.meanMs - 1)).toBeLessThan(0.15);
+      // A queue for each instance waits longer than one queue for all does, which the plant is.
+      expect(Math.abs(plant.late - truth.late)).toBeLessThan(0.005 + 0.5 * truth.late);
+    },
+  );
 
   it('counts each request once: served, waiting or rejected', () => {
     const noise = new Noise(seededRandom(3));

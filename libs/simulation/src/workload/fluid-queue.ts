@@ -16,6 +16,13 @@ export interface QueueOptions {
   readonly patienceS: number;
 }
 
+/** Instances of a pool that serve slower than the others, which a router that counts requests is not told. */
+export interface SlowInstances {
+  readonly count: number;
+  /** Times the service time of the others; above 1. */
+  readonly factor: number;
+}
+
 /** Siegmund 1985, ζ(1/2)/√(2π). */
 const WITHIN_STEP = 0.5826;
 /** Seconds of arrivals remembered, a power of two above the longest patience. */
@@ -35,6 +42,10 @@ export class FluidQueue {
   private completes = 0;
   private chance = 0;
   private waitMs = 0;
+  /** Share of the requests that slow instances serve, their factor, and what waiting is there and elsewhere. */
+  slowShare = 0;
+  private slowFactor = 1;
+  private waitFactor = 1;
   /** Requests arrived before each second, and those that had left before the last one. */
   private readonly arrivedBefore = new Float64Array(RING);
   private arrived = 0;
@@ -54,11 +65,14 @@ export class FluidQueue {
     this.walkMs = 1_000 * WITHIN_STEP * Math.sqrt(2 * this.variability);
   }
 
-  /** `arrivals` in this second, at `rate` a second on average; `slowdown` multiplies the service time. */
-  step(arrivals: number, rate: number, ready: number, slowdown = 1): void {
+  /** `arrivals` in this second, at `rate` a second on average; `slowdown` multiplies the service time of all. */
+  step(arrivals: number, rate: number, ready: number, slowdown = 1, slow: SlowInstances | null = null): void {
     const servers = ready * this.options.concurrency;
     const serviceS = (this.sampler.meanMs * slowdown) / 1_000;
-    const capacity = servers / serviceS;
+    // Servers of usual speed that could do the same.
+    const worth = slow === null ? servers : servers * this.slowed(slow, ready, rate * serviceS);
+    if (slow === null) this.slowShare = 0;
+    const capacity = worth / serviceS;
     // Only where the pool is busy throughout does the spread of service times show in what it completes.
     const busy = this.backlog > 0 || arrivals > 0.8 * capacity;
     const spread = busy && this.scv > 0 ? Math.sqrt(this.scv * capacity) * this.noise.normal() : 0;
@@ -73,7 +87,30 @@ export class FluidQueue {
     this.arrivedBefore[this.second % RING] = this.arrived;
     this.arrived += arrivals - this.rejected;
     this.throughRate = Math.min(capacity, this.backlog > 0 ? rate + this.backlog : rate);
-    if (servers > 0) this.waitsWithin(rate, serviceS, servers);
+    if (servers > 0) this.waitsWithin(rate, (serviceS * servers) / worth, servers);
+  }
+
+  /**
+   * What the pool can do beside one without slow instances, 0..1. The router gives a request to whoever has the fewest:
+   * while some are idle to one of these, so that each is busy `b / (1 − b) = a · service` of its time with one `a` for
+   * all; when none is, queues are equally long, so that each serves by its speed and waiting takes as long as service.
+   */
+  private slowed(slow: SlowInstances, ready: number, offered: number): number {
+    const count = Math.min(slow.count, ready);
+    const { factor } = slow;
+    const usual = ready - count;
+    const able = usual + count / factor;
+    this.slowFactor = factor;
+    this.waitFactor = ready > 0 ? able / ready : 1;
+    if (count === 0 || offered <= 0 || offered >= able) this.slowShare = able > 0 ? count / factor / able : 0;
+    else {
+      // In units of the usual service time: usual · a / (1 + a) + count · a / (1 + a · factor) = offered.
+      const square = factor * (able - offered);
+      const linear = ready - offered * (1 + factor);
+      const a = (Math.sqrt(linear * linear + 4 * square * offered) - linear) / (2 * square);
+      this.slowShare = (count * a) / (1 + a * factor) / offered;
+    }
+    return this.waitFactor;
   }
 
   /** Gives up what waits: for want of a server it was held for too long. */
@@ -95,14 +132,16 @@ export class FluidQueue {
 
   /**
    * Time in this pool, in ms, of a request that left it in the last step, the `x`th part (0..1, growing over the draws of
-   * a step) of all that did; `u`, `v`: uniform numbers for service and wait.
+   * a step) of all that did; `u`, `v`: uniform numbers for service and wait; `w`: whether a slow instance served it.
    */
-  draw(x: number, u: number, v: number, slowdown: number): number {
+  draw(x: number, u: number, v: number, slowdown: number, w = 1): number {
     const own = this.sampler.draw(u) * slowdown;
     const fluidMs = 1_000 * this.fluidWaitS(x);
     const chance = fluidMs > 0 ? 1 : this.chance;
     const wait = v < chance ? -Math.log(1 - v / chance) * this.waitMs : 0;
-    return own + wait + fluidMs;
+    if (this.slowShare === 0) return own + wait + fluidMs;
+    const factor = w < this.slowShare ? this.slowFactor : 1;
+    return factor * (own + this.waitFactor * (wait + fluidMs));
   }
 
   /** First come, first served: its place among those that left tells when it came. */
@@ -127,7 +166,8 @@ export class FluidQueue {
 
   /** Mean number at work and waiting at the end of the step, at `rate` arrivals a second. */
   inside(rate: number, slowdown = 1): number {
-    const serviceS = (this.sampler.meanMs * slowdown) / 1_000;
+    const longer = 1 + this.slowShare * (this.slowFactor - 1);
+    const serviceS = (longer * this.sampler.meanMs * slowdown) / 1_000;
     return this.backlog > 0
       ? this.backlog + this.capacity * serviceS
       : Math.min(this.capacity, rate) * serviceS + (rate * this.chance * this.waitMs) / 1_000;

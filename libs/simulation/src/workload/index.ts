@@ -10,4 +10,6 @@ export * from './trace.js';
 export * from './compare.js';
 export * from './policy-spec.js';
 export * from './recording.js';
+export { EACH, playScene, scenes, START_S, type Scene, type SceneOutcome } from './scenes.js';
 export * from './traits.js';
+export { seededRandom } from '../random.js';

@@ -18,6 +18,8 @@ import { visitsOf, type Application } from './application.js';
 import { Plant, type PlantOptions, type PlantTier } from './plant.js';
 import type { Trace } from './trace.js';
 
+export type Metrics = ReadonlyMap<string, ComponentMetrics>;
+
 export interface RunOptions {
   readonly application: Application;
   readonly trace: Trace;
@@ -36,8 +38,9 @@ export interface RunOptions {
   readonly observed?: boolean;
   readonly pluginOf?: PluginOf;
   readonly slowdown?: PlantOptions['slowdown'];
-  /** The monitor says nothing in these seconds. */
-  readonly silent?: (second: number) => boolean;
+  readonly slowInstances?: PlantOptions['slowInstances'];
+  /** What a faulty monitor says in a second (the warm-up's counted) instead of what is so; null: nothing. */
+  readonly reports?: (second: number, metrics: Metrics) => Metrics | null;
   /** Called after each judged second. */
   readonly watch?: (second: SecondSeen) => void;
 }
@@ -90,7 +93,7 @@ export const plantFor = (options: Omit<RunOptions, 'settings' | 'lagS' | 'everyS
     const wanted = Math.ceil(offered / INITIAL_UTILISATION);
     return { ...component, initial: Math.min(scale.max, Math.max(scale.min, 1, wanted)) };
   });
-  const { dispersion, patienceS, samples, slowdown } = options;
+  const { dispersion, patienceS, samples, slowdown, slowInstances } = options;
   return new Plant(
     {
       components,
@@ -100,6 +103,7 @@ export const plantFor = (options: Omit<RunOptions, 'settings' | 'lagS' | 'everyS
       samples,
       observed: options.observed ?? true,
       ...(slowdown === undefined ? {} : { slowdown }),
+      ...(slowInstances === undefined ? {} : { slowInstances }),
     },
     seededRandom(options.seed),
   );
@@ -108,7 +112,7 @@ export const plantFor = (options: Omit<RunOptions, 'settings' | 'lagS' | 'everyS
 /** The autoscaler's loop, on the records the plant keeps. */
 class Autoscaling {
   private state: LevelState = EMPTY_LEVEL;
-  private readonly snapshots: ReadonlyMap<string, ComponentMetrics>[] = [];
+  private readonly snapshots: Metrics[] = [];
   private instances: LevelInput['instances'] = [];
   private parts: readonly LevelInput['instances'][] = [];
   private readonly pooled: readonly PlantTier[];
@@ -123,17 +127,16 @@ class Autoscaling {
 
   /** At the end of a second: every second for the snapshots, acting on those it is time for. */
   step(second: number): void {
-    const { everyS, lagS, silent } = this.options;
+    const { everyS, lagS, reports } = this.options;
     const { snapshots } = this;
     if ((second + lagS) % everyS === 0) snapshots.push(this.plant.metrics());
     if (second % everyS !== 0) return;
     const late = Math.floor(lagS / everyS);
     const seen = snapshots.length > late ? snapshots.splice(0, snapshots.length - late).at(-1) : undefined;
-    const known = seen === undefined || silent?.(second) === true ? null : seen;
-    this.act(second, known);
+    this.act(second, seen === undefined || reports === undefined ? (seen ?? null) : reports(second, seen));
   }
 
-  private act(second: number, metrics: ReadonlyMap<string, ComponentMetrics> | null): void {
+  private act(second: number, metrics: Metrics | null): void {
     const input = this.input((second + 1) * 1_000, metrics);
     const step = stepLevel(this.state, input, this.options.settings, this.options.pluginOf);
     this.state = step.state;
@@ -143,7 +146,7 @@ class Autoscaling {
     }
   }
 
-  private input(nowMs: number, metrics: ReadonlyMap<string, ComponentMetrics> | null): LevelInput {
+  private input(nowMs: number, metrics: Metrics | null): LevelInput {
     const { pooled } = this;
     const parts = pooled.map(({ pool }) => pool.records);
     if (parts.some((part, i) => part !== this.parts[i])) {

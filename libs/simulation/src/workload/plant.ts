@@ -5,7 +5,7 @@
  */
 import type { ComponentMetrics } from '@mitosis/autoscaler/decide';
 import type { Random } from '../random.js';
-import { FluidQueue } from './fluid-queue.js';
+import { FluidQueue, type SlowInstances } from './fluid-queue.js';
 import { InstancePool } from './instance-pool.js';
 import { MetricWindows } from './metric-windows.js';
 import { Noise } from './noise.js';
@@ -47,6 +47,8 @@ export interface PlantOptions {
   readonly observed: boolean;
   /** Factor on the service time of a component at a second. */
   readonly slowdown?: (component: string, second: number) => number;
+  /** Instances that serve slower than the others of their component; null: none. */
+  readonly slowInstances?: (component: string, second: number) => SlowInstances | null;
 }
 
 /** How long routers hold a request for want of an endpoint. */
@@ -100,7 +102,8 @@ class PlantTier {
   serve(second: number): void {
     const { component, options, queue } = this;
     this.slowdown = options.slowdown?.(component.name, second) ?? 1;
-    queue.step(this.arrivals, this.rate, this.servers, this.slowdown);
+    const slow = options.slowInstances?.(component.name, second) ?? null;
+    queue.step(this.arrivals, this.rate, this.servers, this.slowdown, slow);
     this.withoutS = this.servers > 0 ? 0 : this.withoutS + 1;
     this.rejected = queue.rejected + (this.withoutS > HELD_S ? queue.abandon() : 0);
   }
@@ -118,7 +121,10 @@ class PlantTier {
     for (let i = 0; i < this.used; i += 1) {
       // Many requests in a second are spread evenly over their distribution, as few numbers stand for all of them.
       const u = spread ? (((i * stride + shift) % most) + noise.uniform()) / most : noise.uniform();
-      const own = queue.draw((i + noise.uniform()) / this.used, u, noise.uniform(), this.slowdown);
+      const place = (i + noise.uniform()) / this.used;
+      const v = noise.uniform();
+      const w = queue.slowShare > 0 ? noise.uniform() : 1;
+      const own = queue.draw(place, u, v, this.slowdown, w);
       samples[i] = calls.length === 0 ? own : own + this.below(tiers, i);
     }
   }

@@ -23,7 +23,13 @@ describe(parseTrace.name, () => {
     ['minute,requests\n0,1\n1\n', /x\.csv:3: it has 1 cells, the header 2/],
     ['minute,requests\n3,1\n2,1\n', /x\.csv:3: 2 does not come after 3/],
     ['minute,requests\n', /x\.csv:2: there is no data/],
-    ['', /x\.csv:1: /],
+    ['minute,requests\n0,1\n1,NaN\n', /x\.csv:3: "NaN" is no number of requests/],
+    ['minute,requests\n0,1\n1,0x10\n', /x\.csv:3: "0x10" is no number of requests/],
+    ['minute,requests\n0,1\n1,1e400\n', /x\.csv:3: "1e400"/],
+    ['minute,requests\n0,1\n2,1\n5,1\n', /x\.csv:4: 5 is no multiple of 2 after 0.*equally long/],
+    ['minute,requests\n0,1\n0.01,1\n', /x\.csv:3: the bins are 0\.6 s long; make them whole seconds/],
+    ['minute;requests\n0;1\n', /x\.csv:1: the first column is "minute;requests".*minute,requests/],
+    ['', /x\.csv:1: the file is empty; write a first line such as/],
   ])('refuses %j with file and line', (text, message) => {
     expect(() => parseTrace('x.csv', text)).toThrow(message);
   });

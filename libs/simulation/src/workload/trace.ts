@@ -21,6 +21,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 /** A year of seconds. */
 const BINS_MAX = 32_000_000;
+const DECIMAL = /^\+?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i;
 const HEADER_EXAMPLE = 'write a first line such as "minute,requests"';
 
 const fail = (file: string, line: number, problem: string, remedy: string): never => {
@@ -28,8 +29,8 @@ const fail = (file: string, line: number, problem: string, remedy: string): neve
 };
 
 const numberAt = (file: string, line: number, text: string, what: string): number => {
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  return Number.isFinite(value) && value >= 0
+  const value = DECIMAL.test(text.trim()) ? Number(text) : Number.NaN;
+  return Number.isFinite(value)
     ? value
     : fail(file, line, `"${text.trim()}" is no ${what}`, 'write a number of 0 or more');
 };
@@ -39,6 +40,10 @@ interface Row {
   readonly index: number;
   readonly requests: number;
 }
+
+/** Sums of decimal fractions are rarely exact. */
+const isWhole = (value: number): boolean =>
+  Math.abs(value - Math.round(value)) < 1e-6 * Math.max(1, value) && (value === 0 || Math.round(value) > 0);
 
 /** Bins are as long as the least distance of two neighbours; missing ones in between take the rate before them. */
 const binsOf = (file: string, rows: readonly Row[], unitS: number): Trace => {
@@ -54,15 +59,30 @@ const binsOf = (file: string, rows: readonly Row[], unitS: number): Trace => {
   if (first === undefined || last === undefined)
     return fail(file, 2, 'there is no data', 'add a line per bin');
   const width = Number.isFinite(step) ? step : 1;
+  if (!isWhole(width * unitS))
+    return fail(
+      file,
+      last.line,
+      `the bins are ${width * unitS} s long`,
+      'make them whole seconds, at least one',
+    );
   const count = Math.round((last.index - first.index) / width) + 1;
   if (count > BINS_MAX)
     fail(file, last.line, `${count} bins are too many`, `a trace has at most ${BINS_MAX}`);
   const rates = new Float64Array(count).fill(-1);
-  for (const { index, requests } of rows) {
-    rates[Math.round((index - first.index) / width)] = requests / (width * unitS);
+  for (const { index, requests, line } of rows) {
+    const bin = (index - first.index) / width;
+    if (!isWhole(bin))
+      fail(
+        file,
+        line,
+        `${index} is no multiple of ${width} after ${first.index}, the least distance of two lines`,
+        'make all bins equally long',
+      );
+    rates[Math.round(bin)] = requests / (width * unitS);
   }
   for (let i = 1; i < count; i += 1) if ((rates[i] ?? 0) < 0) rates[i] = rates[i - 1] ?? 0;
-  return { name: file, binS: width * unitS, rates };
+  return { name: file, binS: Math.round(width * unitS), rates };
 };
 
 /**
@@ -70,6 +90,7 @@ const binsOf = (file: string, rows: readonly Row[], unitS: number): Trace => {
  * may have gaps. Throws `invalid_input` naming file, line, problem and remedy.
  */
 export const parseTrace = (file: string, text: string): Trace => {
+  if (text.trim() === '') return fail(file, 1, 'the file is empty', HEADER_EXAMPLE);
   const lines = text.split(/\r?\n/);
   const header = (lines[0] ?? '')
     .replace(/^\uFEFF/, '')

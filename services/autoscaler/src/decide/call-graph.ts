@@ -25,6 +25,22 @@ const callersIn = perKey((typeGraph: TypeGraph): ReadonlyMap<string, readonly st
 export const callersOf = (typeGraph: TypeGraph, dependency: string): readonly string[] =>
   callersIn(typeGraph).get(dependency) ?? NOBODY;
 
+const answersIn = perKey((typeGraph: TypeGraph): ReadonlyMap<string, readonly string[]> => {
+  const called = new Map<string, readonly string[]>();
+  for (const { name, dependsOn } of Object.values(typeGraph.components)) {
+    const answering = dependsOn.flatMap(({ component }) => {
+      const found = componentOf(typeGraph, component);
+      return found !== undefined && speaksHttp(found) ? [component as string] : [];
+    });
+    if (answering.length > 0) called.set(name, answering);
+  }
+  return called;
+});
+
+/** Dependencies whose answers a component waits for; undefined: none that speaks HTTP. */
+export const answersFor = (typeGraph: TypeGraph, name: string): readonly string[] | undefined =>
+  answersIn(typeGraph).get(name);
+
 /** What a request to the component may pass next: HTTP dependencies that serve, and the alternatives of a binding. */
 const calleesOf = (typeGraph: TypeGraph, { dependsOn, alternatives }: Component): readonly string[] => {
   const bound = alternatives.flatMap(({ target }) => (target.kind === 'component' ? [target.component] : []));

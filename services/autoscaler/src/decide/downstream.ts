@@ -4,9 +4,10 @@
  * which is exact when they call it equally often per request.
  */
 import type { Component, TypeGraph } from '@mitosis/contracts';
-import { callersOf, speaksHttp } from './call-graph.js';
-import { componentOf, type ComponentMetrics } from './level-input.js';
+import { answersFor, callersOf } from './call-graph.js';
+import type { ComponentMetrics } from './level-input.js';
 import type { Downstream, RequestWindow } from './observation.js';
+import { perKey } from './per-key.js';
 
 type Metrics = ReadonlyMap<string, ComponentMetrics>;
 type WindowName = 'last1' | 'last10';
@@ -14,28 +15,47 @@ type WindowName = 'last1' | 'last10';
 const windowOf = (metrics: Metrics, name: string, window: WindowName): RequestWindow | null =>
   metrics.get(name)?.requests[window] ?? null;
 
-const callersRate = (
-  typeGraph: TypeGraph,
-  metrics: Metrics,
-  dependency: string,
-  window: WindowName,
-): number =>
-  callersOf(typeGraph, dependency).reduce(
-    (sum, name) => sum + (windowOf(metrics, name, window)?.rate ?? 0),
-    0,
-  );
+interface Called {
+  /** Requests per second of all callers together in the last ten seconds; 0: nobody calls, or nothing is known. */
+  readonly rate: number;
+  /** Mean time per request of a caller spent here; null: unknown. */
+  readonly last1Ms: number | null;
+  readonly last10Ms: number | null;
+}
 
-/** Mean time per request of a caller spent in one dependency; null: unknown. */
-const timeIn = (
-  typeGraph: TypeGraph,
-  metrics: Metrics,
-  dependency: string,
-  window: WindowName,
-): number | null => {
-  const seen = windowOf(metrics, dependency, window);
-  const rate = callersRate(typeGraph, metrics, dependency, window);
-  return seen === null || rate <= 0 ? null : (seen.rate / rate) * seen.meanMs;
+const callersRate = (callers: readonly string[], metrics: Metrics, window: WindowName): number => {
+  let sum = 0;
+  for (const name of callers) sum += windowOf(metrics, name, window)?.rate ?? 0;
+  return sum;
 };
+
+const calledOf = (callers: readonly string[], metrics: Metrics, dependency: string): Called => {
+  const timeIn = (window: WindowName, rate: number): number | null => {
+    const seen = windowOf(metrics, dependency, window);
+    return seen === null || rate <= 0 ? null : (seen.rate / rate) * seen.meanMs;
+  };
+  const rate = callersRate(callers, metrics, 'last10');
+  return {
+    rate,
+    last1Ms: timeIn('last1', callersRate(callers, metrics, 'last1')),
+    last10Ms: timeIn('last10', rate),
+  };
+};
+
+/** Of one graph and one snapshot: each dependency is looked at once, however many call it. */
+const calledIn = perKey((typeGraph: TypeGraph) =>
+  perKey((metrics: Metrics) => {
+    const known = new Map<string, Called>();
+    return (dependency: string): Called => {
+      let called = known.get(dependency);
+      if (called === undefined) {
+        called = calledOf(callersOf(typeGraph, dependency), metrics, dependency);
+        known.set(dependency, called);
+      }
+      return called;
+    };
+  }),
+);
 
 const sumKnown = (values: readonly (number | null)[]): number | null =>
   values.reduce<number | null>((sum, value) => (value === null ? sum : (sum ?? 0) + value), null);
@@ -46,20 +66,18 @@ export const downstreamOf = (
   metrics: Metrics,
   component: Component,
 ): Downstream | null => {
-  const dependencies = component.dependsOn
-    .map((dependency) => componentOf(typeGraph, dependency.component))
-    .filter((dependency) => dependency !== undefined && speaksHttp(dependency))
-    .flatMap((dependency) => (dependency === undefined ? [] : [dependency.name]));
-  if (dependencies.length === 0) return null;
+  const dependencies = answersFor(typeGraph, component.name);
+  if (dependencies === undefined) return null;
   const own = windowOf(metrics, component.name, 'last10')?.rate ?? 0;
+  const called = calledIn(typeGraph)(metrics);
   const inside = (name: string): number => {
     const requests = metrics.get(name)?.requests;
-    const all = callersRate(typeGraph, metrics, name, 'last10');
-    return requests === undefined || all <= 0 ? 0 : (requests.inFlight + requests.queued) * (own / all);
+    const { rate } = called(name);
+    return requests === undefined || rate <= 0 ? 0 : (requests.inFlight + requests.queued) * (own / rate);
   };
   return {
-    last1Ms: sumKnown(dependencies.map((name) => timeIn(typeGraph, metrics, name, 'last1'))),
-    last10Ms: sumKnown(dependencies.map((name) => timeIn(typeGraph, metrics, name, 'last10'))),
+    last1Ms: sumKnown(dependencies.map((name) => called(name).last1Ms)),
+    last10Ms: sumKnown(dependencies.map((name) => called(name).last10Ms)),
     inFlight: dependencies.reduce((sum, name) => sum + inside(name), 0),
   };
 };

@@ -6,7 +6,7 @@ import { element, escapeXml, label, line, PALETTE_CSS } from '../../tour/report/
 
 const WIDTH = 1_120;
 const LEFT = 70;
-const RIGHT = 24;
+const RIGHT = 34;
 const GAP = 46;
 const TOP = 30;
 
@@ -39,6 +39,9 @@ text{font:11px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--muted)}
 .line{fill:none;stroke-width:1.6;stroke-linejoin:round}.best{stroke:var(--muted);stroke-dasharray:4 3;stroke-width:1.3}
 `;
 
+/** A policy that runs away would press all others flat. */
+const RUNS_AWAY = 4;
+
 const panelsOf = (comparison: Comparison): readonly Panel[] => {
   const curves = (of: (one: Comparison['policies'][number]) => readonly number[]): readonly Curve[] =>
     comparison.policies.map((policy, i) => ({
@@ -47,6 +50,9 @@ const panelsOf = (comparison: Comparison): readonly Panel[] => {
       name: policy.policy,
     }));
   const bound = comparison.objectiveMs;
+  const { instances: best } = comparison.clairvoyant;
+  const most = Math.max(...comparison.policies.map(({ instances }) => Math.max(...instances)));
+  const compressed = most > RUNS_AWAY * Math.max(...best);
   return [
     {
       title: 'load, requests per second',
@@ -55,10 +61,11 @@ const panelsOf = (comparison: Comparison): readonly Panel[] => {
       curves: [{ values: comparison.series.rate, colour: 'var(--third)', name: 'load' }],
     },
     {
-      title: 'instances ready, all components (dashed: the clairvoyant)',
+      title: `instances ready, all components (dashed: the clairvoyant${compressed ? '; logarithmic' : ''})`,
       height: 220,
+      compressed,
       curves: [
-        { values: comparison.clairvoyant.instances, colour: '', name: 'clairvoyant', dashed: true },
+        { values: best, colour: '', name: 'clairvoyant', dashed: true },
         ...curves(({ instances }) => instances),
       ],
     },

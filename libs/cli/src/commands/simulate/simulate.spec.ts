@@ -23,7 +23,7 @@ const simulate = (...more: readonly string[]): Promise<Said> =>
     ...more,
   );
 
-describe('mitosis simulate', { timeout: 60_000 }, () => {
+describe('mitosis simulate', { timeout: 240_000 }, () => {
   it('compares policies, one of them the example of the documentation, and writes a page that needs nothing else', async () => {
     const report = join(folder, 'report.html');
     const policies = `slo,hpa(metric=rps,target=0.6),${example('mine.mjs')}(busy=4)`;
@@ -60,6 +60,13 @@ describe('mitosis simulate', { timeout: 60_000 }, () => {
     ['a policy file that is not there', ['--policy', './none.mjs'], /no file \.\/none\.mjs/],
     ['a beginning after the end', ['--from', '90h'], /the trace is 86400 s long/],
     ['a bad number', ['--scale', 'much'], /--scale much/],
+    ['a load of nothing', ['--scale', '0'], /--scale 0: expected a number of/],
+    ['a share above one', ['--late', '200%'], /--late 200%: expected a number from 0 to 1/],
+    ['a broken seed', ['--seed', '1.5'], /--seed 1\.5: expected a whole number/],
+    ['a bad duration', ['--for', 'long'], /--for: long is no duration.*10m/],
+    ['no time at all', ['--for', '0s'], /--for 0s: expected at least 1 s/],
+    ['an option of no policy', ['--policy', 'kpa(goal=1)'], /kpa has no option \\"goal\\"; it has target/],
+    ['a report that cannot be written', ['--report', '/none/at/all.html'], /--report .*no folder \/none\/at/],
   ])('refuses %s with 2', async (_, more, message) => {
     const { out, code } = await simulate(...more, '--json');
     expect(out).toMatch(message);
