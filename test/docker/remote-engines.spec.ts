@@ -5,15 +5,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DockerActuator, type EngineSettings, type RunContainer } from '@mitosis/actuators';
-import { freePort } from '@mitosis/coordination/testing';
+import { freePort, TcpProxy } from '@mitosis/coordination/testing';
 import { Authority, writeTlsDirectory } from '@mitosis/identity/authority';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { actuatorContract, type ContractDriver } from './actuator-contract.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../level/until.js';
+import {
+  actuatorContract,
+  DriverUnderTest,
+  onThisMachine,
+  type ContractDriver,
+} from './actuator-contract.js';
 import { describeWithEngine, Engine } from './engine.js';
 import { SshServer, whyNoSsh } from './ssh-server.js';
 
 const HOUR_MS = 3_600_000;
 const POOL = '10.215.0.0/16';
+const BOUND_MS = 30_000;
 
 describeWithEngine('an engine on another machine', () => {
   const folder = mkdtempSync('/tmp/m-r');
@@ -74,6 +81,10 @@ describeWithEngine('an engine on another machine', () => {
     name,
     make: (home) => new DockerActuator({ home, engine: settings(), pool: POOL }),
     container,
+    get impossible() {
+      return { container: { ...container(), image: '' } };
+    },
+    ...onThisMachine(),
   });
   const overTcp = (certPath: string): EngineSettings => ({ host: `tcp://127.0.0.1:${port}`, certPath });
 
@@ -94,6 +105,62 @@ describeWithEngine('an engine on another machine', () => {
     const expired = await certificate('ours', 'expired', 1);
     expect(await detailOf(overTcp(expired))).toMatch(/no Docker engine answers at tcp:/u);
     expect(await detailOf(overTcp(''))).toMatch(/did not|no Docker engine|HTTPS/u);
+  });
+
+  describe('without an agent there', () => {
+    let host: DriverUnderTest;
+    let between: TcpProxy;
+    beforeEach(async () => {
+      between = await TcpProxy.start(port);
+      const settings = { host: between.url.replace('http:', 'tcp:'), certPath: join(folder, 'client') };
+      host = new DriverUnderTest(driver('docker', () => settings));
+    });
+    afterEach(async () => {
+      between.heal();
+      await host.dispose();
+      await between.stop();
+    });
+
+    it('concludes nothing while the connection is cut, and then learns what happened', async () => {
+      const lives = await host.start('a', {});
+      const dies = await host.start('b', {});
+      let over = false;
+      void dies.exited.then(() => (over = true));
+      between.refuse();
+      await until('the engine is missed', () => !host.actuator.state().usable || undefined, BOUND_MS);
+      await engine.must('kill', 'shop-b');
+      const [unknown] = await host.another().adopt([{ ...dies.ref, thisBoot: true }]);
+      expect([unknown?.kind, over]).toEqual(['running', false]);
+      between.heal();
+      expect((await dies.exited).code).toBe(137);
+      expect((await lives.stop('SIGTERM', 0)).code).toBe(137);
+      if (unknown?.kind === 'running') expect((await unknown.run.exited).code).toBe(137);
+    });
+
+    it('is safe against a second start by the name alone', async () => {
+      const plan = host.plan('a', ['node', '-e', 'setInterval(() => {}, 1000)']);
+      const one = await host.actuator.start(plan);
+      await one.started;
+      const two = await host.another().start(plan);
+      await two.started;
+      expect(two.pid).toBe(one.pid);
+      expect(await engine.containers('label=mitosis.instance=a')).toHaveLength(1);
+    });
+
+    it('publishes at all addresses of that machine, and gives no name to a router here', async () => {
+      const ports = [{ inside: 8080, outside: await freePort() }];
+      await host.start('a', {}, { container: { ...container(), ports } });
+      const bindings = await engine.must(
+        'inspect',
+        '--format',
+        '{{json .HostConfig.PortBindings}}',
+        'shop-a',
+      );
+      expect(JSON.parse(bindings)['8080/tcp'][0].HostIp).toBe('');
+      await expect((host.actuator as DockerActuator).componentAddress('shop', 'web')).rejects.toThrow(
+        /the engine is on another machine/u,
+      );
+    });
   });
 
   describeWithSsh('over ssh', () => {

@@ -6,6 +6,8 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { credentials } from '@grpc/grpc-js';
+import { autoscaler } from '@mitosis/contracts';
 import { freePort, TestEtcd } from '@mitosis/coordination/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startLoad } from '../level/load.js';
@@ -26,6 +28,13 @@ const FIGURES: Figures = {
   'sum(rate(http_request_duration_seconds_sum': 0.02,
   'sum(rate(process_cpu': 1.5,
   'sum(process_resident': 3e8,
+};
+
+const targetsOf = (port: number): Promise<readonly autoscaler.Target[]> => {
+  const client = new autoscaler.AutoscalerClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  return new Promise<readonly autoscaler.Target[]>((resolve, reject) => {
+    client.targets({}, (error, reply) => (error === null ? resolve(reply.targets) : reject(error)));
+  }).finally(() => client.close());
 };
 
 class Prometheus {
@@ -166,6 +175,9 @@ describe('one service beside a system that exists', () => {
     expect(await mitosis('advised', 'decisions', 'advised')).toMatch(/3 → 6/u);
     expect(await mitosis('advised', 'explain', 'advised', 'web')).toMatch(/3 → 6/u);
     expect(await textOf('/status')).toMatch(/"recommended":6/u);
+    expect(await targetsOf(grpc)).toMatchObject([
+      { component: 'web', count: 6, reason: expect.stringMatching(/rps is at/u) },
+    ]);
 
     // Followed by whoever scales; then more load.
     prometheus.figures = { ...FIGURES, 'count(up': 6 };

@@ -5,8 +5,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, openSync, closeSync, rmSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FUNCTION_NAMES } from '@mitosis/contracts';
+import { agent, FUNCTION_NAMES } from '@mitosis/contracts';
 import { freePort } from '@mitosis/coordination/testing';
 import { TLS_FILES, TlsIdentity, type PeerName } from '@mitosis/identity';
 import { REPOSITORY, Host } from '../level/host.js';
@@ -218,6 +219,22 @@ describe('etcd', () => {
   );
 });
 
+/** How many instances the agent lists of a level. Rejects as the call does. */
+const listInstances = (port: number, as: TlsIdentity, level: string): Promise<number> => {
+  const { authority, key, certificate } = as.material;
+  // Takes any server, so that what refuses it is the server.
+  const any = { checkServerIdentity: () => undefined };
+  const client = new agent.AgentClient(
+    `127.0.0.1:${port}`,
+    credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate), any),
+  );
+  return new Promise<number>((resolve, reject) => {
+    client.list({ level }, (error, reply) =>
+      error === null ? resolve(reply.instances.length) : reject(error),
+    );
+  }).finally(() => client.close());
+};
+
 describe('the agent', () => {
   it('serves other hosts over mutual TLS, and refuses strangers', async () => {
     const port = await freePort();
@@ -230,15 +247,18 @@ describe('the agent', () => {
       const mine = new TlsIdentity(join(home, 'tls/shop/operator'));
       const log = join(home, 'agent.log');
       expect(await knock(port, mine, 'h2')).toMatchObject({ served: true });
-      const own = mine.name;
-      const strangers: readonly Stranger[] = [
-        { who: 'without a certificate', identity: null },
-        {
-          who: 'of another authority',
-          identity: new TlsIdentity(await certificates.issue({ ...own, role: 'manager' }, { foreign: true })),
-        },
-      ];
+      // Of the authority that the agent made.
+      const made = await Certificates.in(home, join(home, 'authority/shop'));
+      const right = { level: 'shop', role: 'manager', id: 'm-1' };
+      const all = await made.strangers(right);
+      // The agent of a root serves every level in it: what a call is about is judged with the call.
+      const strangers = all.filter(({ who }) => who !== 'of another level');
       await expectRefused(strangers, { port, protocol: 'h2', edge: 'agent', log });
+      const other = all.find(({ who }) => who === 'of another level')?.identity;
+      await expect(listInstances(port, other!, 'shop')).rejects.toMatchObject({ code: 7 });
+      expect(await listInstances(port, mine, 'shop')).toBeGreaterThan(0);
+      const told = linesOf(log, REFUSED).filter((line) => line.includes('of shop.other may not touch shop'));
+      expect(told).toHaveLength(1);
     } finally {
       await guarded.dispose();
     }

@@ -23,11 +23,11 @@ export class Certificates {
     private readonly foreign: Authority,
   ) {}
 
-  /** Of the root level `shop`, and of another authority that calls itself the same. */
-  static async in(directory: string): Promise<Certificates> {
+  /** Of the root level `shop`, and of another authority that calls itself the same. `authority`: its directory. */
+  static async in(directory: string, authority = join(directory, 'authority')): Promise<Certificates> {
     return new Certificates(
       directory,
-      await Authority.open(join(directory, 'authority'), 'shop'),
+      await Authority.open(authority, 'shop'),
       await Authority.open(join(directory, 'foreign'), 'shop'),
     );
   }

@@ -204,10 +204,16 @@ export class AutoscalerReconciler implements FunctionShell {
     return this.state;
   }
 
+  /** What is in force; of a system that somebody else scales, what is recommended. */
   targets(): readonly autoscaler.Target[] {
-    return this.here()
-      .views.targetRecords()
-      .map(({ component, count, reason }) => ({ component, count, reason }));
+    const { views, source } = this.here();
+    if (!source.foreign)
+      return views.targetRecords().map(({ component, count, reason }) => ({ component, count, reason }));
+    return (this.taken?.step.advice ?? []).map(({ component, recommendation }) => ({
+      component: component.name,
+      count: clampToScale(component, recommendation.count),
+      reason: recommendation.reason,
+    }));
   }
 
   /** Takes the parent's share in; answers what other latencies would cost. */

@@ -58,6 +58,7 @@ describe('pulling images', () => {
 
   it('pulls what is missing, once for all who want it, and tells how far it is', async () => {
     const layers = [
+      { id: '1', status: 'Pulling from web' },
       { id: 'a', status: 'Downloading', progressDetail: { current: 2 ** 20, total: 2 ** 21 } },
       { id: 'b', status: 'Pull complete' },
     ];

@@ -141,7 +141,8 @@ export class Images {
         timer = setTimeout(() => hangs.abort(), SILENCE_MS);
         const { error, id, status, progressDetail } = line as PullLine;
         if (error !== undefined) throw new MitosisError('unavailable', error);
-        if (id !== undefined && status !== undefined)
+        // The first line is of the tag: "Pulling from shop/web".
+        if (id !== undefined && status !== undefined && !status.startsWith('Pulling from'))
           layers.set(id, {
             status,
             current: progressDetail?.current ?? 0,
