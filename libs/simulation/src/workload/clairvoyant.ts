@@ -8,7 +8,7 @@
 import { CapacityPlanner } from './capacity-plan.js';
 import type { Application } from './application.js';
 import { plantFor, playTrace, type RunOptions, type RunResult } from './level-run.js';
-import type { Trace } from './trace.js';
+import { traceSeconds, type Trace } from './trace.js';
 
 /** Rates are rounded up to steps of 2 %. */
 const LEVEL_STEP = Math.log(1.02);
@@ -95,28 +95,75 @@ const play = (options: PlayOptions, plan: readonly Uint16Array[], startS: number
 const SAMPLES = 8;
 /** Halvings of the price on a logarithmic scale. */
 const SEARCH_STEPS = 9;
+const LOWEST = Math.log(1e-4);
+const HIGHEST = Math.log(100);
+
+interface Found {
+  readonly run: RunResult;
+  readonly logPrice: number;
+}
+
+const isHeld = ({ late, requests }: RunResult, share: number): boolean => late <= share * requests;
+
+/** The dearest price whose plan still keeps the share. */
+const search = (at: (logPrice: number) => RunResult, share: number): Found => {
+  let low = LOWEST;
+  let high = HIGHEST;
+  let best: Found = { run: at(low), logPrice: low };
+  for (let i = 0; i < SEARCH_STEPS; i += 1) {
+    const middle = (low + high) / 2;
+    const run = at(middle);
+    if (isHeld(run, share)) {
+      low = middle;
+      if (run.instanceSeconds < best.run.instanceSeconds) best = { run, logPrice: middle };
+    } else high = middle;
+  }
+  return best;
+};
+
+/** Of a longer trace the price is first sought on a part of it. */
+const LONG_S = 3 * 86_400;
+/** Three hours of each twenty-one: every hour of the day comes in turn. */
+const PART_S = 3 * 3_600;
+const PART_EVERY_S = 21 * 3_600;
+
+const partOf = (trace: Trace): Trace => {
+  const isIn = (bin: number): boolean => (bin * trace.binS) % PART_EVERY_S < PART_S;
+  return { ...trace, rates: trace.rates.filter((_, bin) => isIn(bin)) };
+};
+
+/** Steps of the logarithm of the price from where the part of the trace says it is. */
+const REFINE = 0.05;
+const REFINE_STEPS = 5;
+
+/** From a price nearby to the dearest one that keeps the share; null: it is not near. */
+const refine = (at: (logPrice: number) => RunResult, share: number, from: number): RunResult | null => {
+  const first = at(from);
+  const up = isHeld(first, share);
+  let best = up ? first : null;
+  for (let i = 1; i <= REFINE_STEPS; i += 1) {
+    const run = at(from + (up ? i : -i) * REFINE);
+    if (isHeld(run, share) && (best === null || run.instanceSeconds < best.instanceSeconds)) best = run;
+    if (isHeld(run, share) !== up) break;
+  }
+  return best;
+};
 
 /** Least instance-time with at most `share` of the requests late, and what it would have been late. */
 export const clairvoyantFor = (options: PlayOptions, startMs: number, share: number): Clairvoyant => {
   const { application, trace } = options;
   const planner = new CapacityPlanner(application);
-  const at = (price: number): RunResult =>
-    play(
-      options,
-      perSecond(application, trace, (rate) => planner.worth(rate, price)),
-      startMs / 1_000,
-    );
-  let low = Math.log(1e-4);
-  let high = Math.log(100);
-  let best = at(Math.exp(low));
-  for (let i = 0; i < SEARCH_STEPS; i += 1) {
-    const middle = (low + high) / 2;
-    const tried = at(Math.exp(middle));
-    if (tried.late <= share * tried.requests) {
-      low = middle;
-      if (tried.instanceSeconds < best.instanceSeconds) best = tried;
-    } else high = middle;
-  }
-  const { instanceSeconds, requests, late, ready } = best;
+  const over =
+    (played: Trace) =>
+    (logPrice: number): RunResult =>
+      play(
+        { ...options, trace: played },
+        perSecond(application, played, (rate) => planner.worth(rate, Math.exp(logPrice))),
+        startMs / 1_000,
+      );
+  const whole = over(trace);
+  const near =
+    traceSeconds(trace) > LONG_S ? refine(whole, share, search(over(partOf(trace)), share).logPrice) : null;
+  const { instanceSeconds, requests, late, ready } = near ?? search(whole, share).run;
   return { instanceSeconds, requests, late, ready };
 };

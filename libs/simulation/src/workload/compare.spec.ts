@@ -1,8 +1,10 @@
 import { bareComponent, bareTypeGraph, componentName, type TypeGraph } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
-import { highestAhead } from './clairvoyant.js';
+import { chainApplication } from './application.js';
+import { clairvoyantFor, highestAhead } from './clairvoyant.js';
 import { comparePolicies, type CompareOptions } from './compare.js';
 import { elasticityOf } from './elasticity.js';
+import { RUN_DEFAULTS } from './level-run.js';
 import { checkSpec, parsePolicies } from './policy-spec.js';
 import { ASSUMED } from './traits.js';
 
@@ -132,11 +134,38 @@ describe(parsePolicies.name, () => {
   });
 });
 
-describe('what hindsight and elasticity count', () => {
+describe('what hindsight and elasticity count', { timeout: 240_000 }, () => {
   it('pays an instance from its start on and keeps it over gaps shorter than a start', () => {
     const need = Uint16Array.from([1, 1, 1, 1, 4, 1, 1, 1, 1, 1]);
     expect([...highestAhead(need, 2)]).toEqual([1, 1, 4, 4, 4, 1, 1, 1, 1, 1]);
     expect([...highestAhead(Uint16Array.from([3, 1, 3, 1, 1]), 2)]).toEqual([3, 3, 3, 1, 1]);
+  });
+
+  it('uses the share it may be late on a trace of days, too, where the price is first sought on a part', () => {
+    const days = {
+      name: 'days',
+      binS: 60,
+      rates: Float64Array.from(
+        { length: 4 * 1_440 },
+        (_, minute) => 60 + 40 * Math.sin(minute / 229) + (minute % 60 === 0 ? 60 : 0),
+      ),
+    };
+    const application = chainApplication({
+      tiers: 1,
+      policy: () => ({ kind: 'fixed' }),
+      startMs: 10_000,
+      percentile: 99,
+      concurrency: 1,
+      peakRate: 160,
+      maxFactor: 2,
+    });
+    const { late, requests } = clairvoyantFor(
+      { ...RUN_DEFAULTS, application, trace: days, seed: 1 },
+      10_000,
+      0.01,
+    );
+    expect(late / requests).toBeLessThanOrEqual(0.01);
+    expect(late / requests).toBeGreaterThan(0.007);
   });
 
   it('follows the definitions of the SPEC research group', () => {
