@@ -24,7 +24,7 @@ export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: BIAS_FIRST
 const WINDOW_MS = 10_000;
 const FADE_MS = 12 * 3_600_000;
 /** The budget that is aimed at; the rest is for what the account does not see. */
-const AIM = 0.5;
+const AIM = 0.55;
 /** Until this much was seen the account says little. */
 const PRIOR_S = 900;
 const GAIN = 1.2;
