@@ -27,6 +27,7 @@ const HEAD = [
   'instances before',
   'taken away blind',
   'after: least–most (mean)',
+  'rise',
   'turns / 15 min',
   'full use needs',
 ];
@@ -56,6 +57,7 @@ for (const [index, { name }] of scenes().entries())
       mean(outcomes, ({ countBefore }) => countBefore).toFixed(0),
       scene?.blind === true ? Math.max(...outcomes.map(({ takenAway }) => takenAway)) : '',
       `${Math.min(...outcomes.map(({ fewestAfter }) => fewestAfter))}–${Math.max(...outcomes.map(({ mostAfter }) => mostAfter))} (${mean(outcomes, ({ meanAfter }) => meanAfter).toFixed(1)})`,
+      Math.max(...outcomes.map(({ riseAfter }) => riseAfter)),
       mean(outcomes, ({ turnsAfter }) => turnsAfter).toFixed(1),
       scene?.needed ?? '',
     ]);

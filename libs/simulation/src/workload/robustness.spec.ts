@@ -18,8 +18,8 @@ const expectEnough = (name: string, { fewestAfter, meanAfter }: SceneOutcome): v
 };
 
 /** Steady load: it may look for a cheaper count (one more, one less), and must not swing. */
-const expectCalm = ({ fewestAfter, mostAfter, meanAfter, turnsAfter }: SceneOutcome): void => {
-  expect(mostAfter - fewestAfter).toBeLessThanOrEqual(Math.max(2, 0.35 * meanAfter));
+const expectCalm = ({ riseAfter, meanAfter, turnsAfter }: SceneOutcome): void => {
+  expect(riseAfter).toBeLessThanOrEqual(Math.max(2, 0.25 * meanAfter));
   expect(turnsAfter).toBeLessThanOrEqual(40);
 };
 

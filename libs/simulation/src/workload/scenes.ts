@@ -143,6 +143,8 @@ export interface SceneOutcome {
   readonly fewestAfter: number;
   readonly mostAfter: number;
   readonly meanAfter: number;
+  /** The most that was added to what had been enough before, in the settled time: giving back late is no swing. */
+  readonly riseAfter: number;
   /** Changes of direction a quarter of an hour, in the settled time. */
   readonly turnsAfter: number;
 }
@@ -159,6 +161,16 @@ const latePercent = (seen: readonly Seen[]): number =>
     1,
     seen.reduce((sum, { requests }) => sum + requests, 0),
   );
+
+const riseOf = (counts: readonly number[]): number => {
+  let least = Infinity;
+  let rise = 0;
+  for (const count of counts) {
+    least = Math.min(least, count);
+    rise = Math.max(rise, count - least);
+  }
+  return rise;
+};
 
 const turnsOf = (counts: readonly number[]): number => {
   let way = 0;
@@ -207,6 +219,7 @@ export const playScene = (
     fewestAfter: Math.min(...counts),
     mostAfter: Math.max(...counts),
     meanAfter: counts.reduce((sum, count) => sum + count, 0) / counts.length,
+    riseAfter: riseOf(counts),
     turnsAfter: (turnsOf(counts) * 900) / counts.length,
   };
 };
