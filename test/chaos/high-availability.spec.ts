@@ -1,4 +1,7 @@
-/** A level with three etcd members: each of them killed in turn while an instance has to be replaced. */
+/**
+ * A level with three etcd members: each of them killed in turn while an instance has to be replaced; then two of them
+ * stopped for longer than any lease.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +59,42 @@ process.on('SIGTERM', () => server.close(() => process.exit(0)));
       );
       await host.converged(['ha']);
     }
+    const counts = await load.stop();
+    expect(counts.failures).toEqual([]);
+    expect(counts.refused).toBe(0);
+  });
+
+  it('serves on without quorum, and decides again with it', async () => {
+    const load = startLoad(`http://127.0.0.1:${port}/`, 30);
+    const answers = (more: number): Promise<true> => {
+      const wanted = load.counts.ok + more;
+      return until(`${more} answers`, () => load.counts.ok >= wanted || undefined, 40_000);
+    };
+    const [view] = await host.converged(['ha']);
+    const two = view!.graph.instances.filter((one) => one.component === 'mitosis-etcd').slice(0, 2);
+    const members = host.processes().filter((found) => two.some((one) => one.id === found.instance));
+    const hellos = host.processes().filter((found) => found.instance.startsWith('hello-'));
+    members.forEach((found) => process.kill(found.pid, 'SIGSTOP'));
+    try {
+      // Ten seconds, longer than any lease: nobody leads, and nothing is taken for gone.
+      await answers(300);
+      const left = new Set(host.processes().map(({ pid }) => pid));
+      expect(hellos.every(({ pid }) => left.has(pid))).toBe(true);
+      // Nobody can replace it now; the routers lead around it.
+      hellos
+        .filter(({ instance }) => instance === hellos[0]!.instance)
+        .forEach(({ pid }) => process.kill(pid, 'SIGKILL'));
+      await answers(100);
+    } finally {
+      members.forEach((found) => process.kill(found.pid, 'SIGCONT'));
+    }
+    await until(
+      `${hellos[0]!.instance} is replaced`,
+      async () =>
+        (await host.level('ha')).graph.instances.every((one) => one.id !== hellos[0]!.instance) || undefined,
+      60_000,
+    );
+    await host.converged(['ha'], 60_000);
     const counts = await load.stop();
     expect(counts.failures).toEqual([]);
     expect(counts.refused).toBe(0);

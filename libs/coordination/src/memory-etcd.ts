@@ -173,8 +173,15 @@ export class MemoryEtcd {
     };
   }
 
-  /** As `etcdctl snapshot restore` with the same members: same cluster id, older data, its leases with full time. */
-  restore(snapshot: MemorySnapshot): void {
+  /**
+   * As `etcdctl snapshot restore` with the same members: older data, its leases with full time. The cluster id is the same
+   * unless the token is another.
+   */
+  restore(
+    snapshot: MemorySnapshot,
+    options: { readonly newClusterId: boolean } = { newClusterId: false },
+  ): void {
+    if (options.newClusterId) this.#clusterId++;
     this.#replace(snapshot.state.clone(), snapshot.leases);
   }
 

@@ -13,13 +13,14 @@ import {
   type Release,
 } from '@mitosis/contracts';
 import { MemoryEtcd, VirtualClock, type KeyValue, type MemorySnapshot } from '@mitosis/coordination';
-import { fillTemplate } from '@mitosis/agent/decide';
-import { readServiceConfig, type Logger, type ServiceConfig } from '@mitosis/service-kit';
+import type { Logger } from '@mitosis/service-kit';
 import type { TableInputs } from '@mitosis/router/shell';
 import { newHost, type Child, type Host, type StoredInstance } from '../host/host.js';
 import { AGENT_RULES, SimAgent, type AgentRules } from '../host/sim-agent.js';
 import { SimApp, type AppBehaviour } from '../host/sim-app.js';
-import { SimChild, type ChildOptions } from '../host/sim-child.js';
+import type { ChildOptions } from '../host/sim-child.js';
+import { SimEtcd } from '../host/sim-etcd.js';
+import { configOf } from '../processes/config-of.js';
 import { ManagementProcess, NO_SEAMS, type Seams, type World } from '../processes/management-process.js';
 import { managerRole } from '../processes/manager.js';
 import { RouterProcess, routerRole } from '../processes/router.js';
@@ -45,7 +46,6 @@ const RELEASE: Release = {
 const AGENT_PORT = 7_000;
 /** Few, so that released ports would soon be needed again. */
 const PORTS = { first: 20_000, last: 20_199 };
-const ETCD_BOOT_MS = 300;
 const SNAPSHOT_MS = 5_000;
 
 export interface SimLevelOptions {
@@ -301,8 +301,9 @@ export class SimLevel {
     const host = this.hosts[0];
     if (taken === undefined || host === undefined) return;
     this.trace.add(`restored from ${taken.atMs}`);
-    this.etcd.restore(taken.snapshot);
-    host.disk.incarnation += 1;
+    // The agent's token for the cluster has the incarnation in it.
+    this.etcd.restore(taken.snapshot, { newClusterId: true });
+    host.disk.incarnation = Math.max(host.disk.incarnation, host.disk.highest.incarnation) + 1;
     // An agent that died on the way goes on with it when it is back.
     host.disk.recovering = true;
     for (const observer of this.observers) observer.onStoreReplaced?.();
@@ -360,7 +361,7 @@ export class SimLevel {
         return new ManagementProcess(
           options,
           this.world,
-          this.configOf(host, stored),
+          configOf(host, stored),
           managerRole(),
           (self) => this.probeOf(self),
           random,
@@ -370,7 +371,7 @@ export class SimLevel {
           read: () => host.disk.files.get(spec.id) as TableInputs | undefined,
           write: (inputs) => void host.disk.files.set(spec.id, inputs),
         });
-        const config = this.configOf(host, stored);
+        const config = configOf(host, stored);
         return new RouterProcess(options, this.world, config, role, (self) => this.probeOf(self), random);
       }
       default:
@@ -394,43 +395,5 @@ export class SimLevel {
       this.accusations.set(party, accusers.add(accuse));
       return () => accusers.delete(accuse);
     });
-  }
-
-  /** What the agent hands a management process (agent/instances/instance-plan.ts). */
-  private configOf(host: Host, { spec, ports, etcd }: StoredInstance): ServiceConfig {
-    const incarnation = String(host.disk.incarnation);
-    const values = { id: spec.id, host: host.address, data: spec.id, incarnation, ports };
-    const filled = Object.entries(spec.env).map(([name, value]) => [
-      name,
-      fillTemplate(value, etcd === '' ? values : { ...values, etcd }),
-    ]);
-    const env = Object.fromEntries(filled) as Record<string, string>;
-    const described = Number(env['MITOSIS_INCARNATION'] ?? 0);
-    if (described < host.disk.incarnation) env['MITOSIS_INCARNATION'] = incarnation;
-    return readServiceConfig({ ...env, MITOSIS_DATA: spec.id, MITOSIS_AGENT: host.agentAddress });
-  }
-}
-
-/** The etcd member: while it is up, the store answers. */
-class SimEtcd extends SimChild {
-  private ready = false;
-
-  constructor(
-    options: ChildOptions,
-    private readonly setUp: (up: boolean) => void,
-  ) {
-    super(options);
-    this.clock.setTimer(ETCD_BOOT_MS, () => {
-      this.ready = true;
-      setUp(true);
-    });
-  }
-
-  override isHealthy(): boolean {
-    return super.isHealthy() && this.ready;
-  }
-
-  protected override onEnd(): void {
-    this.setUp(false);
   }
 }

@@ -63,6 +63,11 @@ export class Coverage {
   }
 }
 
+/** Kinds of parties with management at one end: nobody else has anything to say to each other. */
+const SEPARABLE: readonly string[] = ['mitosis-manager', 'mitosis-router'].flatMap((one) =>
+  ['etcd', 'mitosis-manager', 'mitosis-router', 'agent', 'apps'].map((other) => `${one}-${other}`),
+);
+
 /** States every large run must have been in. */
 export const EXPECTED_STATES: readonly string[] = [
   ...['starting', 'running', 'ready', 'draining', 'stopping', 'failed', 'completed'].map(
@@ -77,6 +82,7 @@ export const EXPECTED_STATES: readonly string[] = [
   'lease revoked',
   'scaled out',
   'scaled in',
+  ...['black', 'cut'].flatMap((how) => SEPARABLE.map((pair) => `${how}:${pair}`)),
 ];
 
 /** Counts states of the level while it runs. */
