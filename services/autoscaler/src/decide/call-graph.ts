@@ -30,7 +30,7 @@ const answersIn = perKey((typeGraph: TypeGraph): ReadonlyMap<string, readonly st
   for (const { name, dependsOn } of Object.values(typeGraph.components)) {
     const answering = dependsOn.flatMap(({ component }) => {
       const found = componentOf(typeGraph, component);
-      return found !== undefined && speaksHttp(found) ? [component as string] : [];
+      return found !== undefined && speaksHttp(found) ? [component] : [];
     });
     if (answering.length > 0) called.set(name, answering);
   }

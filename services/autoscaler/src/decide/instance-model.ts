@@ -203,8 +203,10 @@ const learnModerate = (model: InstanceModel, observation: ComponentObservation):
   const blurred = seen.outsideMs > model.serviceMs;
   if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return settled;
   const utilisation = utilisationAt(ratio, observation.ready * concurrencyOf(model));
+  // However the wait is read, an instance works on one request at least.
+  const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), 1_000 / seen.ownMs);
   // One window says little: bursts look like this, too.
-  return learnCapacity(settled, seen.rate / Math.max(utilisation, 0.05), capacityOf(model, 0), 0.1);
+  return learnCapacity(settled, measured, capacityOf(model, 0), 0.1);
 };
 
 const learnCpu = (model: InstanceModel, observation: ComponentObservation): InstanceModel => {
