@@ -328,7 +328,8 @@ export const describeStore = (name: string, start: () => Promise<StoreRig>): voi
       const { store } = await client();
       const p = fresh();
       const view = store.view(p);
-      const lease = await store.grantLease(LEASE_TTL_MS);
+      // Longer than it takes a busy machine to fill the store.
+      const lease = await store.grantLease(60_000);
       await store.txn([], [put(`${p}a`), { ...put(`${p}leased`), lease: lease.id }], { untilSeen: true });
       const relieve = await rig.exhaust();
       // Not retryable: only somebody who makes space helps.
