@@ -43,9 +43,8 @@ const HARDENED = {
   tmpfs: ['/tmp'],
 } as const;
 /**
- * Docker starts a program in the container for each look: a tenth of a second of the processor and more, as much as a service
- * takes when idle. Nothing waits for the verdict, so it is seldom asked for; and an engine that is slow leaves looks that did
- * not end in time behind and starts the next, until the machine does nothing else.
+ * Docker starts a program in the container for each look. Nothing waits for the verdict, so it is seldom asked for; and an
+ * engine that is slow leaves looks that did not end in time behind and starts the next, until the machine does nothing else.
  */
 const LOOKED_AT = { interval: '30s', timeout: '20s', retries: 3 } as const;
 const { restart: _restart, ...ENDS } = HARDENED;
