@@ -31,7 +31,7 @@ import { decideHandedDown } from './decide/handed-down.js';
 import { childShares, EMPTY_LEVEL, stepLevel, type LevelState, type LevelStep } from './decide/level.js';
 import { levelObjective } from './decide/objectives.js';
 import type { LevelInput } from './decide/level-input.js';
-import { expectationOf, outcomeOf, type Expectation, type Outcome } from './decide/outcome.js';
+import { expectationOf, type Expectation } from './decide/outcome.js';
 import {
   holdDecision,
   idOf,
@@ -43,11 +43,11 @@ import {
   type Stamp,
 } from './decide/records.js';
 import { clampToScale, decideTargets, type TargetPlan } from './decide/targets.js';
+import { Predictions } from './predictions.js';
 import { SizeAdvisor } from './size-advisor.js';
 
 /** How long a pass waits to see its own last write in the view before it goes on with what it sees. */
 const CATCH_UP_MS = 2_000;
-const OUTCOMES_KEPT = 50;
 
 interface Taken {
   readonly step: LevelStep;
@@ -75,8 +75,7 @@ export class AutoscalerReconciler implements FunctionShell {
   private advised: ReadonlyMap<string, number> = new Map();
   private holds: ReadonlyMap<string, string> = new Map();
   private budget: TargetPlan['budget'] = null;
-  private expectations = new Map<string, Expectation>();
-  private outcomes: readonly Outcome[] = [];
+  private readonly predictions = new Predictions();
   private committed = { revision: 0, atMs: 0, regressions: 0 };
   private readonly sizes: SizeAdvisor;
   private sequence = 0;
@@ -154,7 +153,7 @@ export class AutoscalerReconciler implements FunctionShell {
     const plan = decideTargets(input, step.advice, mode, this.advised, this.holds);
     this.advised = plan.advised;
     this.budget = plan.budget;
-    this.compare(step);
+    this.predictions.compare(step.advice);
     childObjectives.tell(childShares(input, step), views.childRecords(), signal);
     const result = await this.apply(session, plan, step, {
       mode,
@@ -191,7 +190,7 @@ export class AutoscalerReconciler implements FunctionShell {
         reason: recommendation.reason,
         inputs: recommendation.inputs,
       })),
-      predictions: this.outcomes,
+      predictions: this.predictions.latest,
       sizes: this.sizes.sizes(),
       budget: this.budget,
       visits: this.state.visits.calls,
@@ -312,7 +311,7 @@ export class AutoscalerReconciler implements FunctionShell {
       const name = change.component.name;
       const record = targetRecord(change, stamp, id);
       if (change.applied) writes.push({ kind: 'put', key: KEYS.target(name), value: JSON.stringify(record) });
-      decisions.push(scaleDecision(change, stamp, id, this.lastOutcome(name)));
+      decisions.push(scaleDecision(change, stamp, id, this.predictions.last(name)));
       const observation = step.advice.find(({ component }) => component.name === name)?.observation;
       if (change.applied && change.predicted !== null && observation !== undefined) {
         expected.push(expectationOf(id, change.to, change.predicted, observation));
@@ -345,7 +344,7 @@ export class AutoscalerReconciler implements FunctionShell {
     this.committed = { ...this.committed, revision: result.revision, atMs: stamp.nowMs };
     this.sizes.tell(sizes);
     this.holds = plan.holds;
-    for (const expectation of expected) this.expectations.set(expectation.component, expectation);
+    this.predictions.expect(expected);
     this.exportTargets(plan);
     const told = decisions.map(({ component, change }) => `${component} ${change}`).join(', ');
     return writes.length === 0
@@ -367,21 +366,6 @@ export class AutoscalerReconciler implements FunctionShell {
     return silent === 0
       ? `${step.advice.length} components are at what is wanted`
       : `nothing to change; no metrics of ${silent} of ${step.advice.length} components`;
-  }
-
-  private lastOutcome(component: string): Outcome | null {
-    return this.outcomes.findLast((outcome) => outcome.component === component) ?? null;
-  }
-
-  private compare(step: LevelStep): void {
-    for (const { component, observation } of step.advice) {
-      const expectation = this.expectations.get(component.name);
-      if (expectation === undefined) continue;
-      const outcome = outcomeOf(expectation, observation);
-      if (outcome === 'waiting') continue;
-      this.expectations.delete(component.name);
-      if (outcome !== null) this.outcomes = [...this.outcomes, outcome].slice(-OUTCOMES_KEPT);
-    }
   }
 
   private exportRecommended({ advice }: LevelStep): void {

@@ -68,11 +68,17 @@ const floorMs = (input: PlanInput, percentile: number): number => {
   return input.downstreamMs + input.model.serviceMs + spread / normalQuantile(0.95);
 };
 
+/** Of its service time a request may always wait: where that alone takes most of the bound, no count buys the rest. */
+const SLACK_MIN = 0.3;
+
 /** What a request may wait, in ms, when all else takes its usual time; 0 or less: the bound cannot be reached. */
 export const slackMs = (
   input: PlanInput,
   bound: { readonly percentile: number; readonly ms: number },
-): number => bound.ms - floorMs(input, Math.min(bound.percentile, 95));
+): number => {
+  const left = bound.ms - floorMs(input, Math.min(bound.percentile, 95));
+  return left <= 0 ? left : Math.max(SLACK_MIN * input.model.serviceMs, left);
+};
 
 /** Requires a known capacity. */
 export const planCount = (input: PlanInput): Plan => {
