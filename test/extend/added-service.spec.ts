@@ -79,7 +79,9 @@ describe('docs/adding-a-service.md', { timeout: 300_000 }, () => {
     expect(copy.read('deploy/prometheus/prometheus.yml')).toContain(`mitosis-${NAME}`);
     expect(copy.read(`deploy/kubernetes/${NAME}.yaml`)).toContain('kind: Deployment');
     expect(copy.read(`docs/services/${NAME}.md`)).toContain('MITOSIS_COST_WATCHER_PERIOD_MS');
-    expect(copy.read('docs/services/list.md')).toContain('holds scale-out where the budget ends');
+    expect(copy.read('docs/services/list.md')).toContain(
+      'holds scale-out where the reserve of the budget begins',
+    );
   });
 
   it('runs alone, elected: when its leader is killed, another replica leads', async () => {
@@ -128,7 +130,9 @@ describe('docs/adding-a-service.md', { timeout: 300_000 }, () => {
     load = startLoad(`http://127.0.0.1:${port}/`, 60);
 
     const held = await until('scale-out is held', () => holdOf(own), BOUND_MS);
-    expect(held.reason).toMatch(/held at 3 by cost-watcher: the budget of 0\.30 an hour has room for web 3$/);
+    expect(held.reason).toMatch(
+      /held at 3 by cost-watcher: the budget of 0\.40 an hour, less a quarter in reserve, has room for web 3$/,
+    );
     const explained = await typed(own, explain);
     expect(explained.stdout).toMatch(/hold web 3, not \d.*held at 3 by cost-watcher/);
     expect(explained.stdout).toMatch(/because\s+.*cost-watcher\s+ceiling up to web 3/);
