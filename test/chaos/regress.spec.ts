@@ -141,6 +141,14 @@ process.on('SIGTERM', () => server.close(() => process.exit(0)));
     const left = await hellos();
     const decisions = (await host.mitosis('decisions', LEVEL, '--json')).stdout;
     for (const one of running.filter((each) => !left.includes(each))) expect(decisions).toContain(`-${one}`);
+    // They drain, and end: the next test counts what runs.
+    const runs = (): readonly HostProcess[] =>
+      host.processes().filter(({ instance }) => instance.startsWith('hello-'));
+    await until(
+      'their end',
+      async () => runs().every(({ instance }) => left.includes(instance)) || undefined,
+      30_000,
+    );
     await expectUnharmed();
   }, 150_000);
 

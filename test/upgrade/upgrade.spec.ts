@@ -96,9 +96,8 @@ describe('two adjacent builds of the management', () => {
     const mixed = new Set<string>();
     const load = startLoad(`http://127.0.0.1:${port}/`, RATE);
     host.cli = cli;
-    const up = await host.mitosis('up', COMPOSE);
-    expect(up.code, up.stderr).toBe(0);
-    await until(
+    // Watched from the beginning: on a quick machine the roll is over when `up` returns.
+    const rolled = until(
       'every manager and router is of the other release',
       async () => {
         const now = await releases();
@@ -109,6 +108,10 @@ describe('two adjacent builds of the management', () => {
       ROLL_MS,
       50,
     );
+    rolled.catch(() => undefined);
+    const up = await host.mitosis('up', COMPOSE);
+    expect(up.code, up.stderr).toBe(0);
+    await rolled;
     await host.converged(LEVELS);
     const counts = await load.stop();
     expect(counts.failures).toEqual([]);
