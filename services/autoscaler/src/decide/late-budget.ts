@@ -23,8 +23,16 @@ export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: BIAS_FIRST
 /** Windows of ten seconds, looked at when they share no second. */
 const WINDOW_MS = 10_000;
 const FADE_MS = 12 * 3_600_000;
-/** The budget that is aimed at; the rest is for what the account does not see. */
-const AIM = 0.55;
+/**
+ * Part of what is allowed that is not aimed at where one in a hundred is: lateness comes in lumps. They weigh less the more
+ * of them are allowed, by the square root as all sums of chance do.
+ */
+const SPARED = 0.45;
+const AIM_MIN = 0.3;
+
+/** Share of the allowed lateness that is aimed at. */
+export const aimOf = (allowed: number): number => Math.max(AIM_MIN, 1 - SPARED * Math.sqrt(0.01 / allowed));
+
 /** Until this much was seen the account says little. */
 const PRIOR_S = 900;
 const GAIN = 1.2;
@@ -60,7 +68,7 @@ export interface LateSample {
 /** Late share of the account over the one that is aimed at. */
 export const spentOf = (budget: LateBudget, allowed: number, rate: number): number => {
   const prior = Math.max(1, PRIOR_S * rate);
-  const aimed = AIM * allowed;
+  const aimed = aimOf(allowed) * allowed;
   return (budget.late + prior * aimed) / (budget.requests + prior) / aimed;
 };
 
