@@ -42,11 +42,6 @@ const HARDENED = {
   restart: 'unless-stopped',
   tmpfs: ['/tmp'],
 } as const;
-/**
- * Docker starts a program in the container for each look. Nothing waits for the verdict, so it is seldom asked for; and an
- * engine that is slow leaves looks that did not end in time behind and starts the next, until the machine does nothing else.
- */
-const LOOKED_AT = { interval: '30s', timeout: '20s', retries: 3 } as const;
 const { restart: _restart, ...ENDS } = HARDENED;
 
 const TTL = '${MITOSIS_CERTIFICATE_TTL_MS:-86400000}';
@@ -95,9 +90,8 @@ const certificates = (): Service => ({
   volumes: [`\${MITOSIS_STATE:-state}:${STATE}`, ...HOLDERS.map((holder) => `tls-${holder}:/out/${holder}`)],
   healthcheck: {
     test: ['CMD', 'node', '-e', `fs.accessSync('/out/${HOLDERS.at(-1)}/cert.pem')`],
-    ...LOOKED_AT,
-    // What waits for it at the start waits so long at most.
-    interval: '5s',
+    interval: '1s',
+    timeout: '5s',
     retries: 30,
   },
 });
@@ -122,7 +116,9 @@ const etcd = (member: number): Service => ({
   volumes: [`etcd-${member}:/etcd-data`, ownCertificate(`etcd-${member}`)],
   healthcheck: {
     test: ['CMD', ...ETCDCTL, `--endpoints=https://127.0.0.1:${clientPort(member)}`, 'endpoint', 'health'],
-    ...LOOKED_AT,
+    interval: '10s',
+    timeout: '5s',
+    retries: 3,
   },
 });
 
@@ -176,7 +172,9 @@ const agent = (): Service => ({
   ],
   healthcheck: {
     test: ['CMD', 'node', `${PROGRAMS}/healthcheck.mjs`],
-    ...LOOKED_AT,
+    interval: '10s',
+    timeout: '5s',
+    retries: 3,
   },
 });
 
