@@ -137,9 +137,8 @@ export class ComposeLevel {
     if (code !== 0) throw new Error(`docker-compose ${args.join(' ')}: ${stderr || stdout}`);
   }
 
-  /** All of it, or the named services with what they depend on. */
-  up(...names: readonly string[]): Promise<void> {
-    return this.mustCompose(['up', '--detach', '--no-color', ...names]);
+  up(): Promise<void> {
+    return this.mustCompose(['up', '--detach', '--no-color']);
   }
 
   /** One container made anew of the next image, as an upgrade does. */
