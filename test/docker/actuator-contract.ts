@@ -240,7 +240,8 @@ export const actuatorContract = (driver: ContractDriver, part: 'whole' | 'core' 
         },
         BOUND_MS,
       );
-      expect(usage.memoryBytes).toBeGreaterThan(1_000_000);
+      // A shell that goes in circles has less than a MiB of its own.
+      expect(usage.memoryBytes).toBeGreaterThan(100_000);
       expect(usage.processes).toBeGreaterThan(0);
       await run.stop('SIGTERM', 0);
       expect(host.actuator.usage(run)).toBeUndefined();

@@ -32,6 +32,8 @@ export interface BindingRecord {
   readonly component: ComponentName;
   readonly active: string;
   readonly split: readonly BindingTarget[];
+  /** Cheaper alternatives that are passed over only because none of their instances was ready. */
+  readonly absent?: readonly string[];
   readonly sinceMs: number;
   readonly reason: string;
   readonly decision: DecisionId;

@@ -69,7 +69,7 @@ export class DockerActuator implements Actuator {
     this.local = isLocal(address);
     this.remoteHost = hostOfEngine(address);
     this.client = new EngineClient(address);
-    this.images = new Images({ client: this.client, pause, nowMs: this.nowMs });
+    this.images = new Images({ client: this.client, pause });
     this.networks = new Networks({ client: this.client, home, pool });
     this.meter = new StatsMeter(this.client, this.nowMs);
     this.watch = new EngineWatch({

@@ -42,10 +42,6 @@ describe('pulling images', () => {
       pause: async (ms) => {
         pauses.push(ms);
       },
-      nowMs: (() => {
-        let now = 0;
-        return () => (now += 1_000);
-      })(),
     });
   });
   afterEach(async () => {

@@ -23,7 +23,6 @@ export interface WantedImage {
 export interface ImagesOptions {
   readonly client: EngineClient;
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  readonly nowMs: () => number;
 }
 
 interface Pull {
@@ -124,18 +123,25 @@ export class Images {
   }
 
   private async attempt(image: string, tell: (detail: string) => void, signal: AbortSignal): Promise<void> {
-    const { client, nowMs } = this.options;
     const hangs = new AbortController();
     let timer = setTimeout(() => hangs.abort(), SILENCE_MS);
+    const layers = new Map<string, Layer>();
+    // By the clock, not by what the engine says: where a download stalls, what it reached is told nevertheless.
+    let told = '';
+    const report = (): void => {
+      const progress = progressOf(layers);
+      if (layers.size === 0 || progress === told) return;
+      told = progress;
+      tell(`pulling ${image}: ${progress}`);
+    };
+    const reporting = setInterval(report, TELL_EVERY_MS);
     try {
-      const response = await client.stream('POST', '/images/create', {
+      const response = await this.options.client.stream('POST', '/images/create', {
         query: pullQuery(image),
         signal: AbortSignal.any([signal, hangs.signal]),
         timeoutMs: SILENCE_MS,
       });
       response.setEncoding('utf8');
-      const layers = new Map<string, Layer>();
-      let toldAtMs = 0;
       for await (const line of jsonLines(response)) {
         clearTimeout(timer);
         timer = setTimeout(() => hangs.abort(), SILENCE_MS);
@@ -148,14 +154,13 @@ export class Images {
             current: progressDetail?.current ?? 0,
             total: progressDetail?.total ?? 0,
           });
-        if (nowMs() - toldAtMs < TELL_EVERY_MS) continue;
-        toldAtMs = nowMs();
-        tell(`pulling ${image}: ${progressOf(layers)}`);
       }
       if (hangs.signal.aborted)
         throw new MitosisError('unavailable', `the pull said nothing for ${SILENCE_MS} ms`);
     } finally {
       clearTimeout(timer);
+      clearInterval(reporting);
+      report();
     }
   }
 }

@@ -2,7 +2,7 @@
  * What is remembered of a binding's alternatives between two looks. Plain JSON; every replica keeps it from the same
  * stream, so that a new leader neither forgets a bad alternative nor returns to it too early.
  */
-import type { BindingRecord, Component } from '@mitosis/contracts';
+import type { Alternative, BindingRecord, Component } from '@mitosis/contracts';
 import type { Sample, Verdict, VerdictKind } from './verdict.js';
 import { judge, recentOf } from './verdict.js';
 
@@ -11,8 +11,12 @@ export interface AlternativeState {
   readonly why: string;
   /** Since when it has been worse than the bounds without a break; 0: it is not. */
   readonly badSinceMs: number;
-  /** Since when traffic was taken from it because it was bad; 0: it was not. */
+  /** Since when something dearer has its traffic, because it was bad or not ready; 0: nothing has. */
   readonly abandonedAtMs: number;
+  /** While abandoned: it was never seen to be bad, only not ready. */
+  readonly onlyAbsent: boolean;
+  /** Since when it could take a request, without a break that was seen; 0: it cannot, or it is not known. */
+  readonly availableSinceMs: number;
   /** How often in a row it turned bad soon after a return: each doubles the time until the next. */
   readonly penalty: number;
   readonly returnedAtMs: number;
@@ -38,6 +42,8 @@ export const NEW_ALTERNATIVE: AlternativeState = {
   why: 'nothing was measured',
   badSinceMs: 0,
   abandonedAtMs: 0,
+  onlyAbsent: false,
+  availableSinceMs: 0,
   penalty: 0,
   returnedAtMs: 0,
   trialFromMs: 0,
@@ -69,15 +75,27 @@ export interface Look {
   readonly record: BindingRecord | null;
   /** By alternative; null: the monitor is silent. An alternative that is missing had no request. */
   readonly samples: ReadonlyMap<string, Sample> | null;
+  /** Ready endpoints by component; missing: unknown. */
+  readonly ready: ReadonlyMap<string, number>;
   readonly nowMs: number;
 }
 
-const abandon = (state: AlternativeState, look: Look, atMs: number): AlternativeState => {
+/** false: it cannot take a request now, or it is not known whether it can. */
+export const isAvailable = ({ ready }: Pick<Look, 'ready'>, { target }: Alternative): boolean =>
+  target.kind === 'url' || (ready.get(target.component) ?? 0) > 0;
+
+const abandon = (
+  state: AlternativeState,
+  look: Look,
+  atMs: number,
+  onlyAbsent: boolean,
+): AlternativeState => {
   const flapped =
     state.returnedAtMs > 0 && atMs - state.returnedAtMs < FLAP_PERIODS * look.component.rebind.returnAfterMs;
   return {
     ...state,
     abandonedAtMs: atMs,
+    onlyAbsent,
     penalty: flapped ? Math.min(PENALTY_MAX, state.penalty + 1) : 0,
     trialFromMs: atMs + TRIAL_PAUSE_MS,
     failedTrials: 0,
@@ -102,12 +120,15 @@ const followRecord = (state: BindingState, look: Look): BindingState => {
   const sinceMs = look.record?.sinceMs ?? look.nowMs;
   const left = state.active === '' ? order.slice(0, Math.max(0, order.indexOf(active))) : [state.active];
   const cheaper = (name: string): boolean => order.indexOf(name) < order.indexOf(active);
-  // Something cheaper than what is in force was left because it was bad, also when this replica did not see it.
-  for (const name of left.filter(cheaper)) alternatives[name] = abandon(stateOf(state, name), look, sinceMs);
+  const absent = look.record?.absent ?? [];
+  // Something cheaper than what is in force was left because it was bad, unless the record says that it was not there.
+  for (const name of left.filter(cheaper))
+    alternatives[name] = abandon(stateOf(state, name), look, sinceMs, absent.includes(name));
   const returned = stateOf(state, active).abandonedAtMs > 0;
   alternatives[active] = {
     ...stateOf(state, active),
     abandonedAtMs: 0,
+    onlyAbsent: false,
     goodMs: 0,
     badSinceMs: 0,
     failedTrials: 0,
@@ -133,7 +154,13 @@ const verdictOf = (state: AlternativeState, look: Look, name: string, elapsedMs:
 
 const pauseTrial = (state: AlternativeState, nowMs: number): AlternativeState => {
   const pauseMs = Math.min(TRIAL_PAUSE_MAX_MS, TRIAL_PAUSE_MS * 2 ** state.failedTrials);
-  return { ...state, failedTrials: state.failedTrials + 1, trialFromMs: nowMs + pauseMs, goodMs: 0 };
+  return {
+    ...state,
+    onlyAbsent: false,
+    failedTrials: state.failedTrials + 1,
+    trialFromMs: nowMs + pauseMs,
+    goodMs: 0,
+  };
 };
 
 const takeTrial = (
@@ -150,13 +177,26 @@ const takeTrial = (
   return { ...state, goodMs: state.goodMs + Math.max(0, credit) };
 };
 
-const look = (state: AlternativeState, at: Look, name: string, elapsedMs: number): AlternativeState => {
+/** Looks far apart say nothing about what was between them. */
+const availableSince = (state: AlternativeState, at: Look, alternative: Alternative, elapsedMs: number) => {
+  if (!isAvailable(at, alternative)) return 0;
+  return state.availableSinceMs === 0 || elapsedMs >= GAP_MS ? at.nowMs : state.availableSinceMs;
+};
+
+const look = (
+  state: AlternativeState,
+  at: Look,
+  alternative: Alternative,
+  elapsedMs: number,
+): AlternativeState => {
+  const { name } = alternative;
   const { kind, why } = verdictOf(state, at, name, elapsedMs);
   const bad = kind === 'bad' || kind === 'failing';
   const seen: AlternativeState = {
     ...state,
     verdict: kind,
     why,
+    availableSinceMs: availableSince(state, at, alternative, elapsedMs),
     badSinceMs: bad ? (state.badSinceMs === 0 ? at.nowMs : state.badSinceMs) : 0,
     last: at.samples?.get(name) ?? null,
   };
@@ -171,7 +211,10 @@ export const observeBinding = (before: BindingState, at: Look): BindingState => 
     active: followed.active,
     lastMs: at.nowMs,
     alternatives: Object.fromEntries(
-      at.component.alternatives.map(({ name }) => [name, look(stateOf(followed, name), at, name, elapsedMs)]),
+      at.component.alternatives.map((alternative) => [
+        alternative.name,
+        look(stateOf(followed, alternative.name), at, alternative, elapsedMs),
+      ]),
     ),
   };
 };

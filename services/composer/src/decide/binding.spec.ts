@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EMPTY_BINDING, observeBinding } from './binding-state.js';
+import { EMPTY_BINDING, observeBinding, type Look } from './binding-state.js';
 import {
   aBinding,
   aRecord,
@@ -11,14 +11,14 @@ import {
   type Behaviour,
   type MarketOptions,
 } from './binding.testing.js';
-import { decideBinding, type BindingInput } from './binding.js';
+import { decideBinding } from './binding.js';
 import type { Sample } from './verdict.js';
 
 const payment = aBinding([url('acme', 1), own('own', 'payment-local', 5)]);
 const READY = new Map([['payment-local', 1]]);
 
-const decide = (overrides: Partial<BindingInput> = {}, looks = 1) => {
-  const input: BindingInput = {
+const decide = (overrides: Partial<Look> = {}, looks = 1) => {
+  const input: Look = {
     component: payment,
     record: null,
     samples: new Map(),
@@ -174,6 +174,31 @@ describe.each([1, 2, 3, 4, 5])('binding in a market of providers (seed %i)', (se
       monitored: (second) => second < 50 || second >= 140,
     }).run(140);
     expect(switches(seconds)).toEqual([]);
+  });
+
+  it.each([0, 40])('takes the cheapest once it is ready, with %i requests a second', (requestsPerSecond) => {
+    const options = {
+      seed,
+      component: aBinding([own('cheap', 'cheap', 1), url('sure', 5)]),
+      requestsPerSecond,
+      // Late at the start, and once more away for three seconds.
+      ready: (second: number) => new Map([['cheap', second < 5 || (second >= 40 && second < 43) ? 0 : 1]]),
+    };
+    const seconds = market(options).run(80);
+    expect(seconds[0]?.active).toBe('sure');
+    expect(seconds[30]?.active).toBe('cheap');
+    expect(seconds[41]?.active).toBe('sure');
+    expect(seconds.at(-1)?.active).toBe('cheap');
+    expect(switches(seconds).length).toBe(3);
+  });
+
+  it('does not take an idle provider back that was left because it was bad', () => {
+    const seconds = market({
+      seed,
+      requestsPerSecond: (second) => (second < 80 ? 40 : 0),
+      behaviour: ill(60, 1_000, { latencyMs: 1_500 }),
+    }).run(300);
+    expect(seconds.at(-1)?.active).toBe('own');
   });
 
   it('returns without trial traffic, too, and doubles the wait when that was wrong', () => {

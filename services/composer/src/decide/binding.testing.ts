@@ -72,7 +72,7 @@ export interface Behaviour {
 export interface MarketOptions {
   readonly component: Component;
   readonly random: () => number;
-  readonly requestsPerSecond: number;
+  readonly requestsPerSecond: number | ((second: number) => number);
   readonly behaviour: (alternative: string, second: number) => Behaviour;
   readonly ready?: (second: number) => ReadonlyMap<string, number>;
   /** False: the monitor is silent in this second. */
@@ -124,6 +124,7 @@ export class Market {
       const moved = this.record?.active !== change.active;
       this.record = aRecord(change.active, {
         split: change.split,
+        absent: change.absent,
         sinceMs: moved ? input.nowMs : (this.record?.sinceMs ?? input.nowMs),
       });
     }
@@ -141,7 +142,8 @@ export class Market {
     const { record } = this;
     if (record === null) return [];
     const { random, behaviour, requestsPerSecond } = this.options;
-    return Array.from({ length: requestsPerSecond }, () => {
+    const length = typeof requestsPerSecond === 'number' ? requestsPerSecond : requestsPerSecond(second);
+    return Array.from({ length }, () => {
       let left = random();
       const chosen = record.split.find(({ weight }) => (left -= weight) < 0)?.alternative ?? record.active;
       const { latencyMs, errorRatio } = behaviour(chosen, second);

@@ -6,6 +6,7 @@
 import type { Alternative, BindingTarget, Component } from '@mitosis/contracts';
 import {
   byPrice,
+  isAvailable,
   returnPeriodMs,
   stateOf,
   type AlternativeState,
@@ -13,14 +14,11 @@ import {
   type Look,
 } from './binding-state.js';
 
-export interface BindingInput extends Look {
-  /** Ready endpoints by component; missing: unknown. */
-  readonly ready: ReadonlyMap<string, number>;
-}
-
 export interface BindingChange {
   readonly active: string;
   readonly split: readonly BindingTarget[];
+  /** Cheaper ones that are passed over only because they are not ready. */
+  readonly absent: readonly string[];
   readonly action: 'bind' | 'rebind' | 'return' | 'trial';
   /** "acme → own" */
   readonly change: string;
@@ -36,21 +34,17 @@ interface Choice {
   readonly reason: string;
 }
 
-/** false: it cannot take a request now, or it is not known whether it can. */
-const available = (input: BindingInput, { target }: Alternative): boolean =>
-  target.kind === 'url' || (input.ready.get(target.component) ?? 0) > 0;
-
 /** Known to have no instance that could take a request; unknown is not that. */
-const knownToBeGone = (input: BindingInput, { target }: Alternative): boolean =>
+const knownToBeGone = (input: Look, { target }: Alternative): boolean =>
   target.kind === 'component' && input.ready.get(target.component) === 0;
 
 const isBad = ({ verdict }: AlternativeState): boolean => verdict === 'bad' || verdict === 'failing';
 
 const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
 
-const firstChoice = (input: BindingInput, state: BindingState, why: string): Choice | null => {
+const firstChoice = (input: Look, state: BindingState, why: string): Choice | null => {
   const cheapestFirst = byPrice(input.component);
-  const usable = cheapestFirst.filter((alternative) => available(input, alternative));
+  const usable = cheapestFirst.filter((alternative) => isAvailable(input, alternative));
   const sound = usable.filter(({ name }) => !isBad(stateOf(state, name)));
   const alternative = sound[0] ?? usable[0] ?? cheapestFirst[0];
   if (alternative === undefined) return null;
@@ -62,14 +56,9 @@ const firstChoice = (input: BindingInput, state: BindingState, why: string): Cho
 };
 
 /** Where to go from an alternative that does not do. null: nothing better is known. */
-const refuge = (
-  input: BindingInput,
-  state: BindingState,
-  active: Alternative,
-  hard: boolean,
-): Alternative | null => {
+const refuge = (input: Look, state: BindingState, active: Alternative, hard: boolean): Alternative | null => {
   const others = byPrice(input.component).filter(
-    (alternative) => alternative.name !== active.name && available(input, alternative),
+    (alternative) => alternative.name !== active.name && isAvailable(input, alternative),
   );
   const of = (alternative: Alternative): AlternativeState => stateOf(state, alternative.name);
   const sound = others.find((one) => !isBad(of(one)) && of(one).abandonedAtMs === 0);
@@ -87,7 +76,7 @@ const muchBetter = (one: AlternativeState, active: AlternativeState): boolean =>
   return one.verdict === 'bad' && one.last.p95Ms < active.last.p95Ms / 2 && ratio(one) <= ratio(active);
 };
 
-const leave = (input: BindingInput, state: BindingState, active: Alternative): Choice | null => {
+const leave = (input: Look, state: BindingState, active: Alternative): Choice | null => {
   const { rebind } = input.component;
   const now = stateOf(state, active.name);
   const gone = knownToBeGone(input, active);
@@ -106,7 +95,7 @@ const leave = (input: BindingInput, state: BindingState, active: Alternative): C
 };
 
 /** A cheaper alternative that has earned its traffic back. */
-const comeBack = (input: BindingInput, state: BindingState, active: Alternative): Choice | null => {
+const comeBack = (input: Look, state: BindingState, active: Alternative): Choice | null => {
   const order = byPrice(input.component);
   const cheaper = order.slice(
     0,
@@ -117,7 +106,7 @@ const comeBack = (input: BindingInput, state: BindingState, active: Alternative)
   );
   for (const alternative of cheaper) {
     const seen = stateOf(state, alternative.name);
-    if (!available(input, alternative) || isBad(seen)) continue;
+    if (!isAvailable(input, alternative) || isBad(seen)) continue;
     const period = returnPeriodMs(input.component, seen);
     const reason = earned(input, seen, period);
     if (reason !== null) {
@@ -127,7 +116,8 @@ const comeBack = (input: BindingInput, state: BindingState, active: Alternative)
   return null;
 };
 
-const earned = (input: BindingInput, seen: AlternativeState, periodMs: number): string | null => {
+const earned = (input: Look, seen: AlternativeState, periodMs: number): string | null => {
+  if (seen.onlyAbsent) return isBack(input, seen, periodMs);
   if (seen.goodMs >= periodMs && seen.abandonedAtMs > 0) {
     return `has held the bounds in trials for ${seconds(seen.goodMs)} (${seen.why})`;
   }
@@ -138,23 +128,25 @@ const earned = (input: BindingInput, seen: AlternativeState, periodMs: number): 
   return blind(input, seen.abandonedAtMs, periodMs);
 };
 
+/** It is there again. Traffic moves only while it can be seen how it fares there. */
+const isBack = (input: Look, seen: AlternativeState, periodMs: number): string | null =>
+  input.samples !== null && seen.availableSinceMs > 0 && input.nowMs - seen.availableSinceMs >= periodMs
+    ? `has been ready for ${seconds(periodMs)}`
+    : null;
+
 /** Without trials nothing can be learned of it but by trying: after the period, which doubles each time that goes wrong. */
-const blind = (input: BindingInput, sinceMs: number, periodMs: number): string | null =>
+const blind = (input: Look, sinceMs: number, periodMs: number): string | null =>
   input.component.rebind.trialShare === 0 && input.nowMs - sinceMs >= periodMs
     ? `is tried again after ${seconds(periodMs)}, since no trial traffic is allowed`
     : null;
 
-const mayBeTried = (input: BindingInput, state: BindingState, alternative: Alternative): boolean => {
+const mayBeTried = (input: Look, state: BindingState, alternative: Alternative): boolean => {
   const seen = stateOf(state, alternative.name);
-  return available(input, alternative) && (seen.abandonedAtMs === 0 || input.nowMs >= seen.trialFromMs);
+  return isAvailable(input, alternative) && (seen.abandonedAtMs === 0 || input.nowMs >= seen.trialFromMs);
 };
 
 /** Weights sum to 1; the active alternative has the largest. `state` as it is once `active` is in force. */
-export const splitOf = (
-  input: BindingInput,
-  state: BindingState,
-  active: string,
-): readonly BindingTarget[] => {
+export const splitOf = (input: Look, state: BindingState, active: string): readonly BindingTarget[] => {
   const { component } = input;
   const tried = component.alternatives.filter(
     (alternative) => alternative.name !== active && mayBeTried(input, state, alternative),
@@ -169,6 +161,23 @@ export const splitOf = (
       target: alternative.target,
       weight: weightOf(alternative),
     }));
+};
+
+const absentOf = (input: Look, state: BindingState, active: string): readonly string[] => {
+  const names = byPrice(input.component);
+  return names
+    .slice(
+      0,
+      Math.max(
+        0,
+        names.findIndex(({ name }) => name === active),
+      ),
+    )
+    .filter((alternative) => {
+      const seen = stateOf(state, alternative.name);
+      return seen.abandonedAtMs > 0 ? seen.onlyAbsent : !isBad(seen) && !isAvailable(input, alternative);
+    })
+    .map(({ name }) => name);
 };
 
 const figures = (component: Component, state: BindingState): Readonly<Record<string, unknown>> =>
@@ -190,7 +199,7 @@ const figures = (component: Component, state: BindingState): Readonly<Record<str
     }),
   );
 
-const choose = (input: BindingInput, state: BindingState): Choice | null => {
+const choose = (input: Look, state: BindingState): Choice | null => {
   const { component, record } = input;
   if (record === null) return firstChoice(input, state, 'nothing was bound yet');
   const active = component.alternatives.find(({ name }) => name === record.active);
@@ -205,7 +214,7 @@ const sameSplit = (a: readonly BindingTarget[], b: readonly BindingTarget[]): bo
   JSON.stringify(a) === JSON.stringify(b);
 
 /** What has to be written of this binding; null: nothing. `state` has taken the same look in. */
-export const decideBinding = (input: BindingInput, state: BindingState): BindingChange | null => {
+export const decideBinding = (input: Look, state: BindingState): BindingChange | null => {
   const { component, record } = input;
   const choice = choose(input, state);
   const active = choice?.alternative.name ?? record?.active;
@@ -223,6 +232,7 @@ export const decideBinding = (input: BindingInput, state: BindingState): Binding
   return {
     active,
     split: whole,
+    absent: absentOf(input, state, active),
     action: choice?.action ?? 'trial',
     change:
       choice === null

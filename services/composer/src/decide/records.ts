@@ -45,6 +45,7 @@ export const bindingRecord = (
   component: component.name,
   active: change.active,
   split: change.split,
+  ...(change.absent.length > 0 ? { absent: change.absent } : {}),
   sinceMs: before?.active === change.active ? before.sinceMs : stamp.nowMs,
   reason: change.reason,
   decision,
