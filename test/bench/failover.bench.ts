@@ -1,6 +1,6 @@
 /**
- * Leaders of a real level that lose their office while work is pending for all that decide: an instance ended, a count
- * changed by hand, an override of nothing. How long until the first act of the successor that an agent accepts (health), and
+ * Leaders of a real level that lose their office while work is pending: an instance ended, or a count changed by hand and
+ * an override of nothing was made (by turns where the leader is killed, all at once else). How long until the first act of the successor that an agent accepts (health), and
  * the first write that is needed and committed (composer, autoscaler, and the placer, which waits for the autoscaler's);
  * and, judged by the agents' histories, whether acts of two epochs ever interleave. The monitor writes nothing; a router's
  * leader only where there are child levels. JSON lines.

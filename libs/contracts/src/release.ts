@@ -33,6 +33,8 @@ export interface ManagementProcess {
 }
 
 const RESTART = { enabled: true, backoffMinMs: 50, backoffMaxMs: 5_000, resetAfterMs: 10_000 };
+/** In this time a successor acts; the start of a Node beside it would take a processor from it (docs/coordination.md). */
+const SUCCEEDED_BACKOFF_MIN_MS = 400;
 /** How long a joining member may take to notice that it was added. */
 const JOIN_BACKOFF_MAX_MS = 500;
 const LOG_MAX_BYTES = 8 * 1024 * 1024;
@@ -161,14 +163,16 @@ const managementPorts = [
 
 /**
  * One `mitosisd` with every function that is no process of its own. Which ones is for its release to say, not for whoever
- * starts it: a leader of the release before must not start this one without the services that were added in it.
+ * starts it: a leader of the release before must not start this one without the services that were added in it. Where
+ * others stand by, it is not started again at once: they have its work, and need the processor for it.
  */
-export const managerSpec = (process: ManagementProcess): InstanceSpec => ({
+export const managerSpec = (process: ManagementProcess, hasStandbys: boolean): InstanceSpec => ({
   ...base(MANAGEMENT_COMPONENTS.manager, process.id, process.release),
   command: [process.release.node, process.release.manager],
   env: managementEnv(process),
   ports: managementPorts,
   probe: { ...MANAGEMENT_PROBE, command: [] },
+  restart: hasStandbys ? { ...RESTART, backoffMinMs: SUCCEEDED_BACKOFF_MIN_MS } : RESTART,
 });
 
 /** One router replica; `listeners` names the sockets it inherits from the agent. */

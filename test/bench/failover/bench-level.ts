@@ -119,8 +119,15 @@ export class BenchLevel {
     );
   }
 
+  /** As an application fails: the process itself, not what watches over it. */
   killInstance(id: string): void {
-    signal(this.pidsOf(id), 'SIGKILL');
+    const own = this.host
+      .processes()
+      .filter(({ instance, command }) => instance === id && command.startsWith('node'));
+    signal(
+      own.map(({ pid }) => pid),
+      'SIGKILL',
+    );
   }
 
   /** As a follower does that takes the leader for dead: its lease is revoked, and it is told nothing. */

@@ -3,7 +3,8 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { historyDirectory, parseLines, type Stamped } from '@mitosis/history';
 
-const POLL_MS = 5;
+/** Entries carry their own time, so looking seldom costs no accuracy; looking often would cost those that are measured. */
+const POLL_MS = 150;
 
 export class HistoryTail {
   private readonly offsets = new Map<string, number>();

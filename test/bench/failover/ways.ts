@@ -17,30 +17,58 @@ export interface Way {
 const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const BOUND_MS = 20_000;
+/** Agent and store have told of it; far less than a lease. */
+const HEARD_MS = 150;
 /** In which a leader is taken by surprise in the midst of a pass. */
 const SURPRISE_MS = 60;
 /** Shorter than what is left of a lease that is kept alive every 750 ms. */
 const NAP_MS = 600;
 
-/** The first acts and writes that the work asks for, from a moment on; a count alternates, and only growth starts one. */
-const noteWork = async (
+const since = async (
+  note: Note,
+  what: string,
+  fromMs: number,
+  entry: Promise<{ readonly t: number }>,
+): Promise<void> => note(what, (await entry).t - fromMs);
+
+/** An instance has ended: health starts another. */
+const noteReplacement = async (
+  { tail }: BenchLevel,
+  after: number,
+  fromMs: number,
+  note: Note,
+): Promise<void> => {
+  await Promise.all([
+    since(note, 'health: session', fromMs, begun(tail, after)),
+    since(note, 'health: start of a replacement accepted', fromMs, started(tail, after, COMPONENTS)),
+  ]);
+};
+
+/** A count and an override changed: writes of the others, and a start at the end of their chain when the count grew. */
+const noteWrites = async (
   { tail }: BenchLevel,
   after: number,
   fromMs: number,
   count: number,
   note: Note,
 ): Promise<void> => {
-  const since = async (what: string, entry: Promise<{ readonly t: number }>): Promise<void> =>
-    note(what, (await entry).t - fromMs);
+  const writes = [
+    ['composer: override of no component removed', KEYS.override(UNKNOWN)],
+    ['autoscaler: target written', KEYS.target(SCALED)],
+    ['placer: placement written, after the target', KEYS.placement(SCALED)],
+  ] as const;
   await Promise.all([
-    since('health: session', begun(tail, after)),
-    since('health: start of a replacement accepted', started(tail, after, COMPONENTS)),
-    since('composer: override of no component removed', written(tail, after, KEYS.override(UNKNOWN))),
-    since('autoscaler: target written', written(tail, after, KEYS.target(SCALED))),
-    since('placer: placement written, after the target', written(tail, after, KEYS.placement(SCALED))),
+    ...writes.map(([what, key]) => since(note, what, fromMs, written(tail, after, key))),
     ...(count === 1
       ? []
-      : [since('health: start accepted, after target and placement', started(tail, after, [SCALED]))]),
+      : [
+          since(
+            note,
+            'health: start accepted, after target and placement',
+            fromMs,
+            started(tail, after, [SCALED]),
+          ),
+        ]),
   ]);
 };
 
@@ -54,9 +82,13 @@ const connectionTo = async (address: string): Promise<{ readonly closed: Promise
   return { closed };
 };
 
+/** Alternates; only growth starts an instance. */
 const countOf = (number: number): number => (number % 2 === 0 ? 2 : 1);
 
-/** The leader stops before it can act on what comes; then everything is due at once, and it is killed. */
+/**
+ * The leader stops before it can act on what comes, and is killed when it is due: an instance has ended, or, every other
+ * time, a count and an override have changed.
+ */
 const killed: Way = {
   summary: 'the leader’s process is killed while work is pending',
   limits: { p50Ms: 100, p99Ms: 300 },
@@ -64,13 +96,18 @@ const killed: Way = {
     const { leader, victims } = await level.nextMoment(true);
     level.tail.forget();
     const { closed } = await connectionTo(leader.address);
+    const replaces = number % 2 === 0;
+    const count = countOf((number - 1) / 2);
     signal(leader.pids, 'SIGSTOP');
-    await level.override(countOf(number));
-    level.killInstance(victims[0] ?? '');
+    if (replaces) level.killInstance(victims[0] ?? '');
+    else await level.override(count);
+    // Pending is what everybody but the leader has heard of.
+    await wait(HEARD_MS);
     signal(leader.pids, 'SIGKILL');
     const killedMs = machineMs();
     void closed.then((atMs) => note('its connections are closed', atMs - killedMs));
-    await noteWork(level, leader.revision, killedMs, countOf(number), note);
+    if (replaces) await noteReplacement(level, leader.revision, killedMs, note);
+    else await noteWrites(level, leader.revision, killedMs, count, note);
   },
 };
 
@@ -85,7 +122,10 @@ const stopped: Way = {
       const stoppedMs = machineMs();
       await level.override(countOf(number));
       level.killInstance(victims[0] ?? '');
-      await noteWork(level, leader.revision, stoppedMs, countOf(number), note);
+      await Promise.all([
+        noteReplacement(level, leader.revision, stoppedMs, note),
+        noteWrites(level, leader.revision, stoppedMs, countOf(number), note),
+      ]);
       level.killInstance(victims[1] ?? '');
     } finally {
       signal(leader.pids, 'SIGCONT');

@@ -3,10 +3,12 @@
  * environment to show a title), its session or its parent does. Must never take in what carries another mark: a manager
  * may have started the agent itself.
  */
+import { uptime } from 'node:os';
 import {
   listPids,
   readMarkedEnvironment,
   readStat,
+  TICKS_PER_SECOND,
   type ProcessIdentity,
   type ProcessStat,
 } from './process-table.js';
@@ -39,12 +41,45 @@ export const markOf = (env: ReadonlyMap<string, string>, home: string): Mark | u
   return { kind: 'run', level: env.get('MITOSIS_LEVEL') ?? '', id, run };
 };
 
-/** Every process of this machine, with its mark of this home. */
+/** One process as it is now, with its mark of this home; undefined: it is gone. */
+export const scanProcess = (pid: number, home: string): ScannedProcess | undefined => {
+  const stat = readStat(pid);
+  return stat && { ...stat, mark: markOf(readMarkedEnvironment(pid), home) };
+};
+
+/** Every process of this machine. */
 export const scanProcesses = (home: string): readonly ScannedProcess[] =>
-  listPids().flatMap((pid) => {
-    const stat = readStat(pid);
-    return stat === undefined ? [] : [{ ...stat, mark: markOf(readMarkedEnvironment(pid), home) }];
-  });
+  listPids().flatMap((pid) => scanProcess(pid, home) ?? []);
+
+/** A process this old has become what it was started as: from then on its mark stands. */
+const SETTLED_TICKS = 2 * TICKS_PER_SECOND;
+
+/**
+ * Scans again and again: of processes that have run for some seconds the mark is read once, which is most of a scan's
+ * cost. What is to be killed must be asked again (`scanProcess`).
+ */
+export class ProcessScanner {
+  private settled = new Map<number, ScannedProcess>();
+
+  constructor(private readonly home: string) {}
+
+  scan(): readonly ScannedProcess[] {
+    const settled = new Map<number, ScannedProcess>();
+    const nowTicks = uptime() * TICKS_PER_SECOND;
+    const found = listPids().flatMap((pid) => {
+      const stat = readStat(pid);
+      if (stat === undefined) return [];
+      const before = this.settled.get(pid);
+      const mark =
+        before?.startTicks === stat.startTicks ? before.mark : markOf(readMarkedEnvironment(pid), this.home);
+      const one = { ...stat, mark };
+      if (nowTicks - stat.startTicks > SETTLED_TICKS) settled.set(pid, one);
+      return [one];
+    });
+    this.settled = settled;
+    return found;
+  }
+}
 
 const sameRun = (mark: Mark | undefined, name: RunName): boolean =>
   mark?.kind === 'run' && mark.level === name.level && mark.id === name.id && mark.run === name.run;

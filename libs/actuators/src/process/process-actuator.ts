@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { MitosisError } from '@mitosis/contracts';
 import type { Actuator, Adoption, DriverState, Run, RunPlan, RunRef, Stray, Usage } from '../actuator.js';
-import { membersOf, scanProcesses, type RunName, type ScannedProcess } from './members.js';
+import { membersOf, ProcessScanner, scanProcess, type RunName, type ScannedProcess } from './members.js';
 import { ProcessRun } from './process-run.js';
 import { isAlive, readStat, signalProcess, type ProcessIdentity } from './process-table.js';
 import { UsageMeter } from './process-usage.js';
@@ -32,6 +32,7 @@ interface Watched {
 export class ProcessActuator implements Actuator {
   readonly driver = 'process';
   private readonly home: string;
+  private readonly scanner: ProcessScanner;
   private readonly nowMs: () => number;
   private readonly sinceMs: number;
   private readonly watched = new Map<ProcessRun, Watched>();
@@ -39,6 +40,7 @@ export class ProcessActuator implements Actuator {
 
   constructor({ home, nowMs }: ProcessActuatorOptions) {
     this.home = home;
+    this.scanner = new ProcessScanner(home);
     this.nowMs = nowMs ?? Date.now;
     this.sinceMs = this.nowMs();
   }
@@ -62,7 +64,7 @@ export class ProcessActuator implements Actuator {
       });
       const shim = child.pid === undefined ? undefined : identityOf(child.pid);
       const run = this.watch(plan, shim, undefined, this.nowMs());
-      child.once('exit', () => run.check());
+      child.once('exit', () => void run.followEnd());
       child.unref();
       return run;
     } catch (error) {
@@ -92,7 +94,7 @@ export class ProcessActuator implements Actuator {
     const fresh = refs.map((ref) => ({ ref, files: new RunFiles(ref) }));
     // First the door is shut for those not begun, then one look decides: what passed the door is visible by its mark.
     for (const { files } of fresh) if (files.main() === undefined) files.forbidStart();
-    const scan = refs.length === 0 ? [] : scanProcesses(this.home);
+    const scan = refs.length === 0 ? [] : this.scanner.scan();
     return fresh.map(({ ref, files }) => this.adoptOne(ref, files, scan));
   }
 
@@ -129,7 +131,7 @@ export class ProcessActuator implements Actuator {
     main: ProcessIdentity | undefined,
     startedAtMs: number,
   ): ProcessRun {
-    const run = new ProcessRun({ ref, home: this.home, shim, main, startedAtMs, nowMs: this.nowMs });
+    const run = new ProcessRun({ ref, scanner: this.scanner, shim, main, startedAtMs, nowMs: this.nowMs });
     this.watched.set(run, { run, watcher: watchFiles(ref, run), meter: new UsageMeter() });
     this.checkTimer ??= setInterval(() => this.checkAll(), CHECK_EVERY_MS).unref();
     void this.forgetAtEnd(run);
@@ -159,7 +161,7 @@ export class ProcessActuator implements Actuator {
   }
 
   async sweep(isCurrent: (run: RunName) => boolean): Promise<readonly Stray[]> {
-    const scan = scanProcesses(this.home);
+    const scan = this.scanner.scan();
     this.rememberAll(scan);
     const strays = scan.flatMap(({ mark, pid, startTicks }) =>
       mark?.kind === 'run' && !isCurrent(mark)
@@ -169,8 +171,7 @@ export class ProcessActuator implements Actuator {
     const killed: Stray[] = [];
     for (const stray of strays) {
       // Asked again just before: it may have become something else since (fork, then exec with a clean environment).
-      const again = scanOne(this.home, stray);
-      if (!again || isCurrent(stray) || !signalProcess(stray, 'SIGKILL')) continue;
+      if (!isStillThat(this.home, stray) || isCurrent(stray) || !signalProcess(stray, 'SIGKILL')) continue;
       const { level, id, run, pid } = stray;
       killed.push({ level, id, run, pid });
     }
@@ -206,15 +207,16 @@ export class ProcessActuator implements Actuator {
   }
 }
 
-const scanOne = (home: string, stray: Stray): boolean =>
-  scanProcesses(home).some(
-    ({ pid, mark }) =>
-      pid === stray.pid &&
-      mark?.kind === 'run' &&
-      mark.level === stray.level &&
-      mark.id === stray.id &&
-      mark.run === stray.run,
+const isStillThat = (home: string, stray: Stray & ProcessIdentity): boolean => {
+  const now = scanProcess(stray.pid, home);
+  return (
+    now?.startTicks === stray.startTicks &&
+    now.mark?.kind === 'run' &&
+    now.mark.level === stray.level &&
+    now.mark.id === stray.id &&
+    now.mark.run === stray.run
   );
+};
 
 const identityOf = (pid: number): ProcessIdentity | undefined => {
   const stat = readStat(pid);

@@ -5,7 +5,7 @@
  */
 import { MitosisError } from '@mitosis/contracts';
 import type { Run, RunExit, RunRef } from '../actuator.js';
-import { membersOf, scanProcesses, type ScannedProcess } from './members.js';
+import { membersOf, type ProcessScanner, type ScannedProcess } from './members.js';
 import { isAlive, signalProcess, type ProcessIdentity } from './process-table.js';
 import { RunFiles } from './shim.js';
 
@@ -15,10 +15,12 @@ const SHIM_WRITES_MS = 1_000;
 const KILL_BOUND_MS = 15_000;
 const POLL_MIN_MS = 4;
 const POLL_MAX_MS = 100;
+/** Memory of a process that is killed is freed before its end shows: a large one takes tens of milliseconds. */
+const FOLLOW_MS = 400;
 
 export interface ProcessRunOptions {
   readonly ref: RunRef;
-  readonly home: string;
+  readonly scanner: ProcessScanner;
   readonly shim: ProcessIdentity | undefined;
   readonly main: ProcessIdentity | undefined;
   readonly startedAtMs: number;
@@ -31,7 +33,7 @@ export class ProcessRun implements Run {
   readonly started: Promise<void>;
   readonly exited: Promise<RunExit>;
   private readonly files: RunFiles;
-  private readonly home: string;
+  private readonly scanner: ProcessScanner;
   private readonly nowMs: () => number;
   private readonly shim: ProcessIdentity | undefined;
   private main: ProcessIdentity | undefined;
@@ -45,7 +47,7 @@ export class ProcessRun implements Run {
 
   constructor(options: ProcessRunOptions) {
     this.ref = options.ref;
-    this.home = options.home;
+    this.scanner = options.scanner;
     this.nowMs = options.nowMs;
     this.shim = options.shim;
     this.main = options.main;
@@ -83,6 +85,16 @@ export class ProcessRun implements Run {
       void this.end({ code: undefined, atMs: this.nowMs(), detail: 'killed together with its shim' });
   }
 
+  /** The shim has ended: the command has too, or is about to, unless the shim alone was killed. */
+  async followEnd(): Promise<void> {
+    const endMs = this.nowMs() + FOLLOW_MS;
+    for (let waitMs = POLL_MIN_MS; !this.ending; waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
+      this.check();
+      if (this.nowMs() > endMs) return;
+      await pause(waitMs);
+    }
+  }
+
   private isGone(): boolean {
     if (this.main === undefined && this.shimAlive()) return false;
     this.mainGoneAtMs ??= this.nowMs();
@@ -101,7 +113,7 @@ export class ProcessRun implements Run {
   }
 
   private scan(): readonly ScannedProcess[] {
-    return this.remember(scanProcesses(this.home));
+    return this.remember(this.scanner.scan());
   }
 
   /** The main process is gone: what it left behind goes too, at once or, while stopping, when the grace is over. */
@@ -122,11 +134,22 @@ export class ProcessRun implements Run {
     for (let waitMs = POLL_MIN_MS; ; waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
       const killAtMs = this.killAtMs ?? sinceMs;
       const left = this.scan();
-      if (left.length === 0) return true;
+      if (left.length === 0 || (this.isShimOnly(left) && (await this.shimEnds()))) return true;
       if (this.nowMs() >= killAtMs) for (const one of left) signalProcess(one, 'SIGKILL');
       if (this.nowMs() > killAtMs + KILL_BOUND_MS) return false;
       await pause(waitMs);
     }
+  }
+
+  private isShimOnly(left: readonly ProcessIdentity[]): boolean {
+    return left.length === 1 && left[0]?.pid === this.shim?.pid;
+  }
+
+  /** Alone it starts nothing but what renames its file: when it has ended, nothing is left, and no further scan is needed. */
+  private async shimEnds(): Promise<boolean> {
+    const endMs = this.nowMs() + POLL_MAX_MS;
+    while (this.shimAlive() && this.nowMs() < endMs) await pause(POLL_MIN_MS);
+    return !this.shimAlive();
   }
 
   async stop(signal: NodeJS.Signals, graceMs: number): Promise<RunExit> {

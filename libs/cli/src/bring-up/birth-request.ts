@@ -44,15 +44,18 @@ export const birthRequest = (
     etcd: Array.from({ length: typeGraph.management.etcdMembers }, () =>
       etcdSpec(level, id(MANAGEMENT_COMPONENTS.etcd), release),
     ),
-    manager: managerSpec({
-      level,
-      id: id(MANAGEMENT_COMPONENTS.manager),
-      release,
-      site: localSite(typeGraph, agentAddress),
-      agent: agentAddress,
-      etcd: '{{etcd}}',
-      incarnation: '{{incarnation}}',
-      leaseTtlMs: LEASE_TTL_MS,
-    }),
+    manager: managerSpec(
+      {
+        level,
+        id: id(MANAGEMENT_COMPONENTS.manager),
+        release,
+        site: localSite(typeGraph, agentAddress),
+        agent: agentAddress,
+        etcd: '{{etcd}}',
+        incarnation: '{{incarnation}}',
+        leaseTtlMs: LEASE_TTL_MS,
+      },
+      typeGraph.management.managers > 1,
+    ),
   };
 };

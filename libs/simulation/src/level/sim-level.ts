@@ -166,7 +166,7 @@ export class SimLevel {
     const agent = first && this.agents.get(first.site);
     if (first === undefined || agent === undefined) throw new Error('a level needs a host');
     agent.bear(etcdSpec(LEVEL, instanceId('mitosis-etcd-a'), RELEASE), { client: 2_379, peer: 2_380 }, '');
-    const manager = managerSpec({
+    const process = {
       level: LEVEL,
       id: instanceId('mitosis-manager-a'),
       release: RELEASE,
@@ -175,7 +175,8 @@ export class SimLevel {
       etcd: '{{etcd}}',
       incarnation: '{{incarnation}}',
       leaseTtlMs: 3_000,
-    });
+    };
+    const manager = managerSpec(process, true);
     agent.bear(manager, { grpc: 8_001, http: 8_002 }, `http://${first.address}:2379`);
     void this.apply(this.version);
     this.takeSnapshots();

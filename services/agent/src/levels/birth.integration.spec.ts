@@ -57,16 +57,19 @@ describe('birth', () => {
     etcd: Array.from({ length: members }, (_, i) =>
       etcdSpec(LEVEL, instanceId(`mitosis-etcd-${suffix}${i}`), release),
     ),
-    manager: managerSpec({
-      level: LEVEL,
-      id: instanceId(`mitosis-manager-${suffix}`),
-      release,
-      site: siteId('local'),
-      agent: host.address,
-      etcd: '{{etcd}}',
-      incarnation: '{{incarnation}}',
-      leaseTtlMs: 3_000,
-    }),
+    manager: managerSpec(
+      {
+        level: LEVEL,
+        id: instanceId(`mitosis-manager-${suffix}`),
+        release,
+        site: siteId('local'),
+        agent: host.address,
+        etcd: '{{etcd}}',
+        incarnation: '{{incarnation}}',
+        leaseTtlMs: 3_000,
+      },
+      false,
+    ),
     ...more,
   });
   const healthy = (id: string, boundMs = 30_000): Promise<agent.InstanceStatus> =>

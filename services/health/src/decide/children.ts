@@ -172,6 +172,7 @@ export const childActs = (world: World): readonly [World, readonly Act[]] => {
 const birthAct = (world: World, birth: BirthRecord, agent: string): readonly Act[] => {
   const { release, leaseTtlMs } = world.input.management;
   if (release === null) return [];
+  const composition = world.input.spec?.value.typeGraph.components[birth.component]?.composition;
   return [
     {
       kind: 'birth',
@@ -184,16 +185,19 @@ const birthAct = (world: World, birth: BirthRecord, agent: string): readonly Act
         parent: world.input.level,
         incarnation: birth.incarnation,
         etcd: birth.etcd.map((id) => etcdSpec(birth.level, id, release)),
-        manager: managerSpec({
-          level: birth.level,
-          id: birth.manager,
-          release,
-          site: birth.site,
-          agent,
-          etcd: '{{etcd}}',
-          incarnation: '{{incarnation}}',
-          leaseTtlMs,
-        }),
+        manager: managerSpec(
+          {
+            level: birth.level,
+            id: birth.manager,
+            release,
+            site: birth.site,
+            agent,
+            etcd: '{{etcd}}',
+            incarnation: '{{incarnation}}',
+            leaseTtlMs,
+          },
+          (composition?.management.managers ?? 1) > 1,
+        ),
       },
     },
   ];
