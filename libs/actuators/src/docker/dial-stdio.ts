@@ -1,9 +1,11 @@
 /**
  * A connection to an engine on another machine through `ssh … docker system dial-stdio`, as the docker command makes it:
- * the user's own configuration, keys and known hosts count. One connection is one ssh. What ssh says when it comes to
+ * the user's own configuration, keys and known hosts count. One connection is one ssh, and serves call after call: to make
+ * one takes half a second where a login shell starts on the other side. What ssh says when it comes to
  * nothing is the connection's error; must never ask a person for anything.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import http from 'node:http';
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import type { EngineAddress } from './engine-address.js';
 
@@ -11,7 +13,29 @@ const SAID_MAX = 2_000;
 /** ssh itself bounds what a dead network would make endless. */
 const CONNECT_SECONDS = 10;
 
-export const dialStdio = ({ target, port }: Extract<EngineAddress, { kind: 'ssh' }>): Duplex => {
+/** A connection nobody has used for so long is given up, and so is every one above that number. */
+const IDLE_MS = 20_000;
+const IDLE_MAX = 2;
+
+type SshAddress = Extract<EngineAddress, { kind: 'ssh' }>;
+
+/** Keeps connections between calls. */
+export class SshConnections extends http.Agent {
+  constructor(private readonly address: SshAddress) {
+    super({ keepAlive: true, maxFreeSockets: IDLE_MAX });
+  }
+
+  override createConnection(): Duplex {
+    return dialStdio(this.address);
+  }
+
+  override keepSocketAlive(connection: Duplex): boolean {
+    (connection as DialedStdio).rest(IDLE_MS);
+    return true;
+  }
+}
+
+const dialStdio = ({ target, port }: SshAddress): DialedStdio => {
   const where = port === '' ? [target] : ['-p', port, target];
   const how = ['-T', '-o', 'BatchMode=yes', '-o', `ConnectTimeout=${CONNECT_SECONDS}`];
   return new DialedStdio(
@@ -22,6 +46,7 @@ export const dialStdio = ({ target, port }: Extract<EngineAddress, { kind: 'ssh'
 class DialedStdio extends Duplex {
   private said = '';
   private heard = false;
+  private idle: NodeJS.Timeout | undefined;
 
   constructor(private readonly child: ChildProcessByStdio<Writable, Readable, Readable>) {
     super({ allowHalfOpen: true });
@@ -39,6 +64,18 @@ class DialedStdio extends Duplex {
     });
   }
 
+  /** No call uses it; it ends when none comes. */
+  rest(boundMs: number): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => this.destroy(), boundMs).unref();
+  }
+
+  /** `http.Agent` does this to a connection that a call uses again. */
+  ref(): this {
+    clearTimeout(this.idle);
+    return this;
+  }
+
   override _read(): void {
     this.child.stdout.resume();
   }
@@ -53,6 +90,7 @@ class DialedStdio extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.idle);
     this.child.kill('SIGTERM');
     done(error);
   }

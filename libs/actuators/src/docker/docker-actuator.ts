@@ -352,6 +352,7 @@ export class DockerActuator implements Actuator {
     this.watch.close();
     for (const run of this.runs.values()) run.release();
     this.runs.clear();
+    this.client.close();
   }
 }
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { MitosisError, type ErrorCode } from '@mitosis/contracts';
-import { dialStdio } from './dial-stdio.js';
+import { SshConnections } from './dial-stdio.js';
 import { spellAddress, type EngineAddress } from './engine-address.js';
 
 const CALL_MS = 15_000;
@@ -35,6 +35,7 @@ export class EngineError extends MitosisError {
 export class EngineClient {
   /** `/v1.43`; empty: the engine's own newest. */
   version = '';
+  private ssh: SshConnections | undefined;
 
   constructor(readonly address: EngineAddress) {}
 
@@ -76,6 +77,11 @@ export class EngineClient {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Ends connections that are kept for later calls. */
+  close(): void {
+    this.ssh?.destroy();
   }
 
   private send(
@@ -124,12 +130,8 @@ export class EngineClient {
         return https.request({ ...options, host, port, agent: false, ca, cert, key });
       }
       case 'ssh':
-        // Without `agent`: one of its own (`false`) would connect by itself, to a host of that name.
-        return http.request({
-          ...options,
-          host: 'docker',
-          createConnection: () => dialStdio(address),
-        });
+        this.ssh ??= new SshConnections(address);
+        return http.request({ ...options, host: 'docker', agent: this.ssh });
       default:
         return address satisfies never;
     }
