@@ -137,8 +137,9 @@ export class ComposeLevel {
     if (code !== 0) throw new Error(`docker-compose ${args.join(' ')}: ${stderr || stdout}`);
   }
 
-  up(): Promise<void> {
-    return this.mustCompose(['up', '--detach', '--no-color']);
+  /** All of it, or the named services with what they depend on. */
+  up(...names: readonly string[]): Promise<void> {
+    return this.mustCompose(['up', '--detach', '--no-color', ...names]);
   }
 
   /** One container made anew of the next image, as an upgrade does. */

@@ -35,13 +35,24 @@ const suite = (): void => {
   afterEach(async (context) => {
     const failures = load?.counts.failures.slice(told) ?? [];
     told += failures.length;
+    if (failures.length > 0 || context.task.result?.state === 'fail') {
+      process.stderr.write(await level.logs());
+      process.stderr.write((await level.mitosis('decisions', 'shop')).stdout);
+    }
     expect(failures).toEqual([]);
-    if (context.task.result?.state === 'fail') process.stderr.write(await level.logs());
   });
   afterAll(async () => {
     await load?.stop();
     await level?.stop();
   });
+
+  it('runs one service alone out of the file, as its page says', async () => {
+    await level.up('agent', 'etcd-1', 'etcd-2', 'etcd-3', 'autoscaler-1');
+    await level.ready('autoscaler-1');
+    expect((await leaderOf(level, 'autoscaler')).replica).toBe('autoscaler-1');
+    // With certificates, and none of the other functions.
+    expect(await level.engine.containers('status=running')).toHaveLength(6);
+  }, 240_000);
 
   it('comes up, elects a leader for each service, and serves an application of containers', async () => {
     await level.up();

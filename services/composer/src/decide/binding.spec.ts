@@ -192,6 +192,23 @@ describe.each([1, 2, 3, 4, 5])('binding in a market of providers (seed %i)', (se
     expect(switches(seconds).length).toBe(3);
   });
 
+  it('waits for the whole period also when nobody saw that it was away', () => {
+    const component = aBinding([own('cheap', 'cheap', 1), url('sure', 5)]);
+    const input = { component, samples: new Map<string, Sample>(), ready: new Map([['cheap', 1]]) };
+    const at = (nowMs: number, record = aRecord('cheap')): Look => ({ ...input, record, nowMs });
+    let state = EMPTY_BINDING;
+    for (let nowMs = 1_000; nowMs <= 60_000; nowMs += 1_000) state = observeBinding(state, at(nowMs));
+    const left = decideBinding({ ...at(60_100), ready: new Map([['cheap', 0]]) }, state);
+    expect(left).toMatchObject({ active: 'sure', absent: ['cheap'] });
+    const record = aRecord('sure', { sinceMs: 60_100, absent: ['cheap'], split: left?.split ?? [] });
+    for (let nowMs = 61_000; nowMs <= 67_000; nowMs += 1_000) {
+      state = observeBinding(state, at(nowMs, record));
+      expect(decideBinding(at(nowMs, record), state)?.action ?? 'trial').toBe('trial');
+    }
+    state = observeBinding(state, at(69_000, record));
+    expect(decideBinding(at(69_000, record), state)?.action).toBe('return');
+  });
+
   it('does not take an idle provider back that was left because it was bad', () => {
     const seconds = market({
       seed,

@@ -128,9 +128,14 @@ const earned = (input: Look, seen: AlternativeState, periodMs: number): string |
   return blind(input, seen.abandonedAtMs, periodMs);
 };
 
-/** It is there again. Traffic moves only while it can be seen how it fares there. */
+/**
+ * It is there again. Traffic moves only while it can be seen how it fares there, and its absence may have been shorter than
+ * a look.
+ */
 const isBack = (input: Look, seen: AlternativeState, periodMs: number): string | null =>
-  input.samples !== null && seen.availableSinceMs > 0 && input.nowMs - seen.availableSinceMs >= periodMs
+  input.samples !== null &&
+  seen.availableSinceMs > 0 &&
+  input.nowMs - Math.max(seen.availableSinceMs, seen.abandonedAtMs) >= periodMs
     ? `has been ready for ${seconds(periodMs)}`
     : null;
 
