@@ -232,10 +232,12 @@ export class ComposeLevel {
     return `${PROJECT}_${name}_1`;
   }
 
-  /** Log lines of all services, for a failed test. */
-  async logs(...names: readonly string[]): Promise<string> {
-    const { stdout, stderr } = await this.dockerCompose(['logs', '--no-color', '--tail', '30', ...names]);
-    return stdout + stderr;
+  /** Log lines of all services, what was decided, and what ran, for a failed test. */
+  async account(): Promise<string> {
+    const logs = await this.dockerCompose(['logs', '--no-color', '--tail', '60']);
+    const decisions = await this.mitosis('decisions', 'shop', '--limit', '100');
+    const containers = await this.engine.docker('ps', '--all', '--no-trunc');
+    return [logs, decisions, containers].map(({ stdout, stderr }) => stdout + stderr).join('\n');
   }
 
   down(): Promise<void> {

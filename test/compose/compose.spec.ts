@@ -35,10 +35,8 @@ const suite = (): void => {
   afterEach(async (context) => {
     const failures = load?.counts.failures.slice(told) ?? [];
     told += failures.length;
-    if (failures.length > 0 || context.task.result?.state === 'fail') {
-      process.stderr.write(await level.logs());
-      process.stderr.write((await level.mitosis('decisions', 'shop')).stdout);
-    }
+    if (failures.length > 0 || context.task.result?.state === 'fail')
+      process.stderr.write(await level.account());
     expect(failures).toEqual([]);
   });
   afterAll(async () => {

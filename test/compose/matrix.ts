@@ -151,6 +151,7 @@ const main = async ({ seed, trials }: Plan): Promise<number> => {
     for (const trial of trials) {
       const cell = await runCell(level, shop, trial);
       process.stdout.write(`${JSON.stringify({ seed, ...cell })}\n`);
+      if (cell.error !== '') process.stderr.write(await level.account());
       cells.push(cell);
     }
     const left = await leftovers(level);

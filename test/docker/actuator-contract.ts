@@ -60,6 +60,26 @@ const sourceOf = ({ says, exits, onTerm, works }: Program): string =>
     exits === undefined ? FOREVER : `process.exit(${exits})`,
   ].join('; ');
 
+/** A container of this image that asks for nothing else. */
+export const bareContainer = (image: string, more: Partial<RunContainer> = {}): RunContainer => ({
+  image,
+  definition: {},
+  ports: [],
+  host: '127.0.0.1',
+  hosts: {},
+  aliases: [],
+  cpus: 0,
+  memoryBytes: 0,
+  memoryReservationBytes: 0,
+  pids: 0,
+  labels: {},
+  stopSignal: 'SIGTERM',
+  stopGraceMs: 10_000,
+  probed: true,
+  logMaxBytes: 1_000_000,
+  ...more,
+});
+
 /** One home with its drivers, the later ones in place of a restarted agent's. */
 export class DriverUnderTest {
   readonly home = realpathSync(mkdtempSync('/tmp/m-a'));

@@ -1,8 +1,8 @@
 /** Images from a registry: one pull for all who want one, its progress told, tried again while the registry is away. */
-import { DockerActuator, type Run, type RunContainer } from '@mitosis/actuators';
+import { DockerActuator, type Run } from '@mitosis/actuators';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { until } from '../level/until.js';
-import { DriverUnderTest, onThisMachine } from './actuator-contract.js';
+import { bareContainer, DriverUnderTest, onThisMachine } from './actuator-contract.js';
 import { baseImage } from './base-image.js';
 import { describeWithEngine, Engine } from './engine.js';
 import { Registry } from './registry.js';
@@ -13,24 +13,6 @@ describeWithEngine('an engine and a registry', () => {
   let engine: Engine;
   let registry: Registry;
   let host: DriverUnderTest;
-
-  const container = (image: string): RunContainer => ({
-    image,
-    definition: {},
-    ports: [],
-    host: '127.0.0.1',
-    hosts: {},
-    aliases: [],
-    cpus: 0,
-    memoryBytes: 0,
-    memoryReservationBytes: 0,
-    pids: 0,
-    labels: {},
-    stopSignal: 'SIGTERM',
-    stopGraceMs: 10_000,
-    probed: true,
-    logMaxBytes: 1_000_000,
-  });
 
   beforeAll(async () => {
     engine = await Engine.start();
@@ -45,7 +27,7 @@ describeWithEngine('an engine and a registry', () => {
       name: 'docker',
       make: (home) =>
         new DockerActuator({ home, engine: { host: engine.host, certPath: '' }, pool: '10.216.0.0/16' }),
-      container: () => container(registry.image()),
+      container: () => bareContainer(registry.image()),
       impossible: {},
       ...onThisMachine(),
     });
@@ -58,7 +40,7 @@ describeWithEngine('an engine and a registry', () => {
 
   const start = (id: string, told: string[], image = registry.image()): Promise<Run> =>
     host.actuator.start(
-      host.plan(id, ['node', '-e', 'console.log("pulled")'], { container: container(image) }),
+      host.plan(id, ['node', '-e', 'console.log("pulled")'], { container: bareContainer(image) }),
       (detail) => told.push(detail),
     );
 

@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { until } from '../level/until.js';
 import {
   actuatorContract,
+  bareContainer,
   DriverUnderTest,
   onThisMachine,
   type ContractDriver,
@@ -60,23 +61,7 @@ describeWithEngine('an engine on another machine', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const container = (): RunContainer => ({
-    image,
-    definition: {},
-    ports: [],
-    host: '127.0.0.1',
-    hosts: {},
-    aliases: [],
-    cpus: 0,
-    memoryBytes: 0,
-    memoryReservationBytes: 0,
-    pids: 0,
-    labels: {},
-    stopSignal: 'SIGTERM',
-    stopGraceMs: 10_000,
-    probed: true,
-    logMaxBytes: 1_000_000,
-  });
+  const container = (): RunContainer => bareContainer(image);
   const driver = (name: string, settings: () => EngineSettings): ContractDriver => ({
     name,
     make: (home) => new DockerActuator({ home, engine: settings(), pool: POOL }),

@@ -4,7 +4,7 @@
  */
 import { KEYS, MitosisError, PREFIXES } from '@mitosis/contracts';
 import type { FunctionName, LevelId, MemberRecord, ReplicaId } from '@mitosis/contracts';
-import { systemClock } from './clock.js';
+import { pause, systemClock } from './clock.js';
 import type { Clock } from './clock.js';
 import type { SeenCandidate } from './decide/leader-choice.js';
 import type { HeldLease } from './held-lease.js';
@@ -21,6 +21,8 @@ import { Waiters } from './waiters.js';
 
 const JOIN_TIMEOUT_MS = 10_000;
 const REMOVE_TIMEOUT_MS = 500;
+/** Who comes next revokes a lost leader's lease; the others leave it the processor, and do it should that one be gone too. */
+const OTHERS_WAIT_MS = 100;
 
 export interface JoinLevelOptions {
   /** Stays the caller's: closing the membership does not close it. */
@@ -63,7 +65,7 @@ export class LevelMembership implements Membership {
   readonly #candidates = new Map<FunctionName, LevelCandidate>();
   readonly #waiters: Waiters;
   readonly #offChange: () => void;
-  #closed = false;
+  readonly #ended = new AbortController();
 
   constructor(options: JoinLevelOptions) {
     this.#options = options;
@@ -135,9 +137,13 @@ export class LevelMembership implements Membership {
     return candidate;
   }
 
+  get #closed(): boolean {
+    return this.#ended.signal.aborted;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
+    this.#ended.abort();
     this.#offChange();
     this.#peers.close();
     const candidates = [...this.#candidates.values()];
@@ -192,8 +198,16 @@ export class LevelMembership implements Membership {
     this.#peers.set([...peers.values()]);
   }
 
+  #succeeds(peer: SeenCandidate): boolean {
+    return [...this.#candidates.values()].some((candidate) => {
+      const [leader, next] = candidate.seen();
+      return leader?.lease === peer.lease && next?.replica === this.replica;
+    });
+  }
+
   /** Its process is gone: its lease is worth nothing any more. Harmless when wrong, for every write and act is fenced. */
   async #onGone(peer: SeenCandidate): Promise<void> {
+    if (!this.#succeeds(peer)) await pause(this.#clock, OTHERS_WAIT_MS, this.#ended.signal);
     // Another lease means another process: the record must still be what was watched.
     const isSame = [...this.#election.entries.values()].some((entry) => entry.lease === peer.lease);
     if (this.#closed || !isSame || peer.lease === '0') return;
