@@ -164,7 +164,9 @@ describe('the shop', () => {
     const up = await host.mitosis('up', COMPOSE);
     expect(up.code, up.stderr).toBe(0);
     await host.converged(LEVELS);
-    expect(applicationPids()).toEqual(before);
+    // All that ran is adopted. The requests that waited meanwhile may have earned themselves one more.
+    const after = applicationPids();
+    expect([...before].filter((pid) => !after.has(pid))).toEqual([]);
     const counts = await load.stop();
     expect(counts.failures).toEqual([]);
   });

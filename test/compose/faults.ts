@@ -8,6 +8,8 @@ import { mustRun } from './run.js';
 export const FAULTS = ['kill', 'pause', 'cut'] as const;
 export type Fault = (typeof FAULTS)[number];
 
+const PAUSE_TRIES = 5;
+
 /** Resolves when it is in force; the answer takes it back (of a killed process the engine does that itself). */
 export const inject = async (
   level: ComposeLevel,
@@ -24,13 +26,22 @@ export const inject = async (
       return async () => undefined;
     }
     case 'pause':
-      await level.engine.must('pause', container);
+      await pause(level, container);
       return async () => void (await level.engine.must('unpause', container));
     case 'cut':
       await filter('-A', level.group(name));
       return () => filter('-D', level.group(name));
     default:
       return fault satisfies never;
+  }
+};
+
+/** A runtime gives up to freeze a container of which processes begin meanwhile, such as a look at its health. */
+const pause = async (level: ComposeLevel, container: string): Promise<void> => {
+  for (let left = PAUSE_TRIES; ; left -= 1) {
+    const { code, stderr } = await level.engine.docker('pause', container);
+    if (code === 0) return;
+    if (left === 0 || !stderr.includes('unable to freeze')) throw new Error(`pause ${container}: ${stderr}`);
   }
 };
 
