@@ -10,6 +10,11 @@ const HOLDS_MS = 600_000;
 const WATCH_MS = 2_000;
 const RETRY_MS = 300;
 const ANSWER_MS = 3_000;
+/**
+ * Only a leader asks, and a process may stand still: where no ask ended for so long, nothing is known of the time between,
+ * and silence has to be found anew.
+ */
+const GAP_MS = WATCH_MS + ANSWER_MS + 3_000;
 
 interface Known {
   readonly capacity: HostCapacity | undefined;
@@ -27,10 +32,12 @@ export class HostCapacities {
     private readonly onChange: () => void,
   ) {}
 
-  /** Those that have answered ever. */
+  /** Those that have answered ever, or are silent now. */
   get(): ReadonlyMap<string, HostCapacity> {
     const capacities = new Map<string, HostCapacity>();
-    for (const [address, { capacity, silentSinceMs }] of this.known) {
+    for (const [address, known] of this.known) {
+      const { capacity, silentSinceMs } = known;
+      if (silentSinceMs !== null && this.isStale(known)) continue;
       if (capacity !== undefined) capacities.set(address, { ...capacity, silentSinceMs });
       // Silent from the first: what is known of it is its silence.
       else if (silentSinceMs !== null) capacities.set(address, { cpus: 0, memoryBytes: 0, silentSinceMs });
@@ -47,18 +54,24 @@ export class HostCapacities {
     }
   }
 
+  private isStale({ askedAtMs }: Known): boolean {
+    return this.nowMs() - askedAtMs > GAP_MS;
+  }
+
   private async askOne(address: string): Promise<void> {
     this.asking.add(address);
     const before = this.known.get(address);
-    const askedAtMs = this.nowMs();
     try {
+      const askedAtMs = this.nowMs();
       const info = await this.peers.call('agent', address, 'hello', {}, { deadlineMs: ANSWER_MS });
       const capacity = capacityOf(info, this.nowMs());
       this.known.set(address, { capacity, askedAtMs, silentSinceMs: null });
       if (differs(before, capacity)) this.onChange();
     } catch {
-      const silentSinceMs = before?.silentSinceMs ?? askedAtMs;
-      this.known.set(address, { capacity: before?.capacity, askedAtMs: this.nowMs(), silentSinceMs });
+      const nowMs = this.nowMs();
+      const goesOn = before !== undefined && before.silentSinceMs !== null && !this.isStale(before);
+      const silentSinceMs = goesOn ? before.silentSinceMs : nowMs;
+      this.known.set(address, { capacity: before?.capacity, askedAtMs: nowMs, silentSinceMs });
     } finally {
       this.asking.delete(address);
     }

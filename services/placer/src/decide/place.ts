@@ -1,7 +1,8 @@
 /**
  * Where the instances of one component go. What is placed stays where it is; new ones go where the fewest of the same
  * component are, in the zone with the fewest first, then where the most is free; the ones too many leave where the most
- * are. Ties go by name, so that the answer is the same for every replica.
+ * are. What is on a lost site goes elsewhere as far as there is room. Ties go by name, so that the answer is the same for
+ * every replica.
  */
 import type { Component, SiteId, SiteRecord } from '@mitosis/contracts';
 import type { Use } from './input.js';
@@ -36,6 +37,14 @@ export const place = (input: PlaceInput): PlaceDecision => {
       break;
     }
     counts = add(counts, site, 1);
+  }
+  // What finds no other place keeps its own: fewer would be wanted for no other reason than that nothing is heard.
+  for (const { site, trouble } of suited) {
+    if (trouble?.kind !== 'lost') continue;
+    const back = Math.min(unplaced, (input.current.get(site) ?? 0) - (counts.get(site) ?? 0));
+    if (back <= 0) continue;
+    counts = add(counts, site, back);
+    unplaced -= back;
   }
   for (let surplus = total(counts) - input.count; surplus > 0; surplus -= 1) {
     const site = fullest(suited, counts);

@@ -174,6 +174,26 @@ describe('places on a site in trouble', () => {
     expect(moved?.reason).toContain('its agent has been silent');
   });
 
+  it('are kept where there is no other site that could take them: nothing ends because nothing is heard', () => {
+    const alone = situation({
+      b: silentFor(600_000),
+      on: { a: [], b: ['ready', 'ready'] },
+      counts: { b: 2 },
+    });
+    const sites = new Map([...alone.sites].filter(([name]) => name === 'b'));
+    const spec = alone.spec && {
+      ...alone.spec,
+      value: {
+        ...alone.spec.value,
+        typeGraph: {
+          ...alone.spec.value.typeGraph,
+          sites: alone.spec.value.typeGraph.sites.filter(({ name }) => name === 'b'),
+        },
+      },
+    };
+    expect(placement({ ...alone, sites, spec })).toBeUndefined();
+  });
+
   it('wait for the site when an instance may run only once', () => {
     const exclusive = { ...web, exclusive: true };
     const one = { component: exclusive, counts: { a: 1, b: 1 }, on: bothUp };
