@@ -12,9 +12,9 @@ const RETRY_MS = 300;
 const ANSWER_MS = 3_000;
 /**
  * Only a leader asks, and a process may stand still: where no ask ended for so long, nothing is known of the time between,
- * and silence has to be found anew.
+ * and silence has to be found anew. Longer than a pass in turn and an answer may take, far less than a site is lost after.
  */
-const GAP_MS = WATCH_MS + ANSWER_MS + 3_000;
+const GAP_MS = 12_000;
 
 interface Known {
   readonly capacity: HostCapacity | undefined;
