@@ -209,6 +209,14 @@ describe.each([1, 2, 3, 4, 5])('binding in a market of providers (seed %i)', (se
     expect(decideBinding(at(69_000, record), state)?.action).toBe('return');
   });
 
+  it('keeps what was absent in a record that changes only its trials before the absence was looked at', () => {
+    const component = aBinding([own('cheap', 'cheap', 1), url('sure', 5)]);
+    const record = aRecord('sure', { sinceMs: 1_000, absent: ['cheap'] });
+    const input = { component, record, samples: new Map<string, Sample>(), nowMs: 1_100 };
+    const change = decideBinding({ ...input, ready: new Map([['cheap', 1]]) }, EMPTY_BINDING);
+    expect(change).toMatchObject({ action: 'trial', absent: ['cheap'] });
+  });
+
   it('does not take an idle provider back that was left because it was bad', () => {
     const seconds = market({
       seed,

@@ -3,7 +3,7 @@
  * does not, at once when it fails; back when trial traffic has shown for long enough that it does again. Must never move
  * traffic to an alternative that is known to be no better, nor because nothing is known.
  */
-import type { Alternative, BindingTarget, Component } from '@mitosis/contracts';
+import type { Alternative, BindingRecord, BindingTarget, Component } from '@mitosis/contracts';
 import {
   byPrice,
   isAvailable,
@@ -185,6 +185,13 @@ const absentOf = (input: Look, state: BindingState, active: string): readonly st
     .map(({ name }) => name);
 };
 
+/** Of a record whose traffic does not move: what it says holds until a trial has found one to be bad. */
+const stillAbsent = (record: BindingRecord, state: BindingState): readonly string[] =>
+  (record.absent ?? []).filter((name) => {
+    const seen = stateOf(state, name);
+    return !isBad(seen) && (seen.abandonedAtMs === 0 || seen.onlyAbsent);
+  });
+
 const figures = (component: Component, state: BindingState): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     component.alternatives.map(({ name, price }) => {
@@ -237,7 +244,7 @@ export const decideBinding = (input: Look, state: BindingState): BindingChange |
   return {
     active,
     split: whole,
-    absent: absentOf(input, state, active),
+    absent: choice === null && record !== null ? stillAbsent(record, state) : absentOf(input, state, active),
     action: choice?.action ?? 'trial',
     change:
       choice === null
