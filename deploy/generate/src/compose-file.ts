@@ -42,6 +42,8 @@ const HARDENED = {
   restart: 'unless-stopped',
   tmpfs: ['/tmp'],
 } as const;
+/** How often a container that goes on is looked at. */
+const LOOKED_AT = { interval: '10s', timeout: '5s', retries: 3 } as const;
 const { restart: _restart, ...ENDS } = HARDENED;
 
 const TTL = '${MITOSIS_CERTIFICATE_TTL_MS:-86400000}';
@@ -116,9 +118,7 @@ const etcd = (member: number): Service => ({
   volumes: [`etcd-${member}:/etcd-data`, ownCertificate(`etcd-${member}`)],
   healthcheck: {
     test: ['CMD', ...ETCDCTL, `--endpoints=https://127.0.0.1:${clientPort(member)}`, 'endpoint', 'health'],
-    interval: '10s',
-    timeout: '5s',
-    retries: 3,
+    ...LOOKED_AT,
   },
 });
 
@@ -172,9 +172,7 @@ const agent = (): Service => ({
   ],
   healthcheck: {
     test: ['CMD', 'node', `${PROGRAMS}/healthcheck.mjs`],
-    interval: '10s',
-    timeout: '5s',
-    retries: 3,
+    ...LOOKED_AT,
   },
 });
 

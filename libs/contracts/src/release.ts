@@ -163,16 +163,16 @@ const managementPorts = [
 
 /**
  * One `mitosisd` with every function that is no process of its own. Which ones is for its release to say, not for whoever
- * starts it: a leader of the release before must not start this one without the services that were added in it. Where
- * others stand by, it is not started again at once: they have its work, and need the processor for it.
+ * starts it: a leader of the release before must not start this one without the services that were added in it. Of
+ * several `managers` one that ended is not started again at once: the others have its work, and need the processor for it.
  */
-export const managerSpec = (process: ManagementProcess, hasStandbys: boolean): InstanceSpec => ({
+export const managerSpec = (process: ManagementProcess, managers: number): InstanceSpec => ({
   ...base(MANAGEMENT_COMPONENTS.manager, process.id, process.release),
   command: [process.release.node, process.release.manager],
   env: managementEnv(process),
   ports: managementPorts,
   probe: { ...MANAGEMENT_PROBE, command: [] },
-  restart: hasStandbys ? { ...RESTART, backoffMinMs: SUCCEEDED_BACKOFF_MIN_MS } : RESTART,
+  restart: managers > 1 ? { ...RESTART, backoffMinMs: SUCCEEDED_BACKOFF_MIN_MS } : RESTART,
 });
 
 /** One router replica; `listeners` names the sockets it inherits from the agent. */

@@ -41,10 +41,12 @@ export const markOf = (env: ReadonlyMap<string, string>, home: string): Mark | u
   return { kind: 'run', level: env.get('MITOSIS_LEVEL') ?? '', id, run };
 };
 
+const readMark = (pid: number, home: string): Mark | undefined => markOf(readMarkedEnvironment(pid), home);
+
 /** One process as it is now, with its mark of this home; undefined: it is gone. */
 export const scanProcess = (pid: number, home: string): ScannedProcess | undefined => {
   const stat = readStat(pid);
-  return stat && { ...stat, mark: markOf(readMarkedEnvironment(pid), home) };
+  return stat && { ...stat, mark: readMark(pid, home) };
 };
 
 /** Every process of this machine. */
@@ -70,8 +72,7 @@ export class ProcessScanner {
       const stat = readStat(pid);
       if (stat === undefined) return [];
       const before = this.settled.get(pid);
-      const mark =
-        before?.startTicks === stat.startTicks ? before.mark : markOf(readMarkedEnvironment(pid), this.home);
+      const mark = before?.startTicks === stat.startTicks ? before.mark : readMark(pid, this.home);
       const one = { ...stat, mark };
       if (nowTicks - stat.startTicks > SETTLED_TICKS) settled.set(pid, one);
       return [one];
@@ -81,7 +82,7 @@ export class ProcessScanner {
   }
 }
 
-const sameRun = (mark: Mark | undefined, name: RunName): boolean =>
+export const sameRun = (mark: Mark | undefined, name: RunName): boolean =>
   mark?.kind === 'run' && mark.level === name.level && mark.id === name.id && mark.run === name.run;
 
 export interface MemberQuery {

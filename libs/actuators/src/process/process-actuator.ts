@@ -7,7 +7,14 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { MitosisError } from '@mitosis/contracts';
 import type { Actuator, Adoption, DriverState, Run, RunPlan, RunRef, Stray, Usage } from '../actuator.js';
-import { membersOf, ProcessScanner, scanProcess, type RunName, type ScannedProcess } from './members.js';
+import {
+  membersOf,
+  ProcessScanner,
+  sameRun,
+  scanProcess,
+  type RunName,
+  type ScannedProcess,
+} from './members.js';
 import { ProcessRun } from './process-run.js';
 import { isAlive, readStat, signalProcess, type ProcessIdentity } from './process-table.js';
 import { UsageMeter } from './process-usage.js';
@@ -209,13 +216,7 @@ export class ProcessActuator implements Actuator {
 
 const isStillThat = (home: string, stray: Stray & ProcessIdentity): boolean => {
   const now = scanProcess(stray.pid, home);
-  return (
-    now?.startTicks === stray.startTicks &&
-    now.mark?.kind === 'run' &&
-    now.mark.level === stray.level &&
-    now.mark.id === stray.id &&
-    now.mark.run === stray.run
-  );
+  return now?.startTicks === stray.startTicks && sameRun(now.mark, stray);
 };
 
 const identityOf = (pid: number): ProcessIdentity | undefined => {

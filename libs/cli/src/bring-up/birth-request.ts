@@ -55,7 +55,7 @@ export const birthRequest = (
         incarnation: '{{incarnation}}',
         leaseTtlMs: LEASE_TTL_MS,
       },
-      typeGraph.management.managers > 1,
+      typeGraph.management.managers,
     ),
   };
 };

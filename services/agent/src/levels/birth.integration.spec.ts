@@ -68,7 +68,7 @@ describe('birth', () => {
         incarnation: '{{incarnation}}',
         leaseTtlMs: 3_000,
       },
-      false,
+      1,
     ),
     ...more,
   });

@@ -111,18 +111,30 @@ export const byPrice = (component: Component): Component['alternatives'] =>
     .sort((a, b) => a.alternative.price - b.alternative.price || a.i - b.i)
     .map(({ alternative }) => alternative);
 
+/** Those that come before it in that order; none when it is no alternative. */
+export const cheaperThan = (component: Component, name: string): Component['alternatives'] => {
+  const order = byPrice(component);
+  return order.slice(
+    0,
+    Math.max(
+      0,
+      order.findIndex((one) => one.name === name),
+    ),
+  );
+};
+
 /** The record names another alternative than before: the traffic has moved. */
 const followRecord = (state: BindingState, look: Look): BindingState => {
   const active = look.record?.active ?? '';
   if (active === '' || active === state.active) return { ...state, active };
-  const order = byPrice(look.component).map(({ name }) => name);
   const alternatives = { ...state.alternatives };
   const sinceMs = look.record?.sinceMs ?? look.nowMs;
-  const left = state.active === '' ? order.slice(0, Math.max(0, order.indexOf(active))) : [state.active];
-  const cheaper = (name: string): boolean => order.indexOf(name) < order.indexOf(active);
+  const left = cheaperThan(look.component, active).filter(
+    ({ name }) => state.active === '' || name === state.active,
+  );
   const absent = look.record?.absent ?? [];
   // Something cheaper than what is in force was left because it was bad, unless the record says that it was not there.
-  for (const name of left.filter(cheaper))
+  for (const { name } of left)
     alternatives[name] = abandon(stateOf(state, name), look, sinceMs, absent.includes(name));
   const returned = stateOf(state, active).abandonedAtMs > 0;
   alternatives[active] = {

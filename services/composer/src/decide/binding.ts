@@ -6,6 +6,7 @@
 import type { Alternative, BindingRecord, BindingTarget, Component } from '@mitosis/contracts';
 import {
   byPrice,
+  cheaperThan,
   isAvailable,
   returnPeriodMs,
   stateOf,
@@ -96,15 +97,7 @@ const leave = (input: Look, state: BindingState, active: Alternative): Choice | 
 
 /** A cheaper alternative that has earned its traffic back. */
 const comeBack = (input: Look, state: BindingState, active: Alternative): Choice | null => {
-  const order = byPrice(input.component);
-  const cheaper = order.slice(
-    0,
-    Math.max(
-      0,
-      order.findIndex(({ name }) => name === active.name),
-    ),
-  );
-  for (const alternative of cheaper) {
+  for (const alternative of cheaperThan(input.component, active.name)) {
     const seen = stateOf(state, alternative.name);
     if (!isAvailable(input, alternative) || isBad(seen)) continue;
     const period = returnPeriodMs(input.component, seen);
@@ -168,22 +161,13 @@ export const splitOf = (input: Look, state: BindingState, active: string): reado
     }));
 };
 
-const absentOf = (input: Look, state: BindingState, active: string): readonly string[] => {
-  const names = byPrice(input.component);
-  return names
-    .slice(
-      0,
-      Math.max(
-        0,
-        names.findIndex(({ name }) => name === active),
-      ),
-    )
+const absentOf = (input: Look, state: BindingState, active: string): readonly string[] =>
+  cheaperThan(input.component, active)
     .filter((alternative) => {
       const seen = stateOf(state, alternative.name);
       return seen.abandonedAtMs > 0 ? seen.onlyAbsent : !isBad(seen) && !isAvailable(input, alternative);
     })
     .map(({ name }) => name);
-};
 
 /** Of a record whose traffic does not move: what it says holds until a trial has found one to be bad. */
 const stillAbsent = (record: BindingRecord, state: BindingState): readonly string[] =>

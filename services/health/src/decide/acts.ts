@@ -84,8 +84,8 @@ const managementSpec = (
     );
   }
   if (record.component === MANAGEMENT_COMPONENTS.manager) {
-    const hasStandbys = (world.input.spec?.value.typeGraph.management.managers ?? 1) > 1;
-    return { ...managerSpec(process, hasStandbys), version: record.version };
+    const managers = world.input.spec?.value.typeGraph.management.managers ?? 1;
+    return { ...managerSpec(process, managers), version: record.version };
   }
   if (record.component !== MANAGEMENT_COMPONENTS.router) return undefined;
   const unwanted = new Set(releasable(world, record.site).map(({ name }) => name));

@@ -196,7 +196,7 @@ const birthAct = (world: World, birth: BirthRecord, agent: string): readonly Act
             incarnation: '{{incarnation}}',
             leaseTtlMs,
           },
-          (composition?.management.managers ?? 1) > 1,
+          composition?.management.managers ?? 1,
         ),
       },
     },
