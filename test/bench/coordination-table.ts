@@ -32,8 +32,8 @@ const find = (bench: string, by?: string, how?: string): Line | undefined =>
 
 const number = (value: unknown): string =>
   typeof value === 'number' ? Math.round(value).toLocaleString('en').replaceAll(',', ' ') : '?';
-const figures = (line: Line | undefined): string =>
-  line === undefined ? 'not measured' : `${number(line['p50Ms'])} / ${number(line['p99Ms'])} ms`;
+const figures = (line: Line | undefined, missing = 'not measured'): string =>
+  line === undefined ? missing : `${number(line['p50Ms'])} / ${number(line['p99Ms'])} ms`;
 const overlaps = (line: Line | undefined): string =>
   line === undefined
     ? 'not measured'
@@ -57,12 +57,12 @@ const NEEDED: Readonly<Record<string, string>> = {
   'health: start of a replacement accepted': 'health: an agent accepts the start of a replacement',
   'composer: override of no component removed': 'composer: its write is committed',
   'autoscaler: target written': 'autoscaler: its write is committed',
-  'placer: placement written, after the target':
-    'placer: its write is committed, which waits for the autoscaler’s',
+  'placer: placement written': 'placer: its write is committed',
+  'placer: placement written, after the target': 'the same when it has to wait for the autoscaler’s first',
 };
 const needed = Object.entries(NEEDED).map(
   ([event, what]) =>
-    `| ${what} | ${figures(atLevel('killed', event))} | ${figures(atLevel('stopped', event))} |`,
+    `| ${what} | ${figures(atLevel('killed', event), '–')} | ${figures(atLevel('stopped', event), '–')} |`,
 );
 const judged = (how: string, what: string): string => {
   const line = atLevel(how, 'overlaps at the agents');

@@ -35,6 +35,11 @@ export interface ManagementProcess {
 const RESTART = { enabled: true, backoffMinMs: 50, backoffMaxMs: 5_000, resetAfterMs: 10_000 };
 /** In this time a successor acts; the start of a Node beside it would take a processor from it (docs/coordination.md). */
 const SUCCEEDED_BACKOFF_MIN_MS = 400;
+/**
+ * In MiB. An idle manager needs no more, and the kernel frees the memory of a dead process before it closes its sockets, by
+ * which its successor hears of its end.
+ */
+const YOUNG_SPACE = '--max-semi-space-size=4';
 /** How long a joining member may take to notice that it was added. */
 const JOIN_BACKOFF_MAX_MS = 500;
 const LOG_MAX_BYTES = 8 * 1024 * 1024;
@@ -168,7 +173,7 @@ const managementPorts = [
  */
 export const managerSpec = (process: ManagementProcess, managers: number): InstanceSpec => ({
   ...base(MANAGEMENT_COMPONENTS.manager, process.id, process.release),
-  command: [process.release.node, process.release.manager],
+  command: [process.release.node, YOUNG_SPACE, process.release.manager],
   env: managementEnv(process),
   ports: managementPorts,
   probe: { ...MANAGEMENT_PROBE, command: [] },

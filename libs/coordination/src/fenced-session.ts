@@ -4,6 +4,7 @@
  */
 import { FencedError, KEYS, MitosisError } from '@mitosis/contracts';
 import type { common, Epoch, FunctionName, LevelId, ReplicaId } from '@mitosis/contracts';
+import type { Clock } from './clock.js';
 import { prunable } from './decide/decision-log.js';
 import type { HeldLease } from './held-lease.js';
 import type { CommitResult, LeaderSession, SessionChange } from './session.js';
@@ -13,6 +14,7 @@ import type { Compare, Store, TxnResult, WriteOp } from './store.js';
 
 export interface FencedSessionOptions {
   readonly store: Store;
+  readonly clock: Clock;
   readonly level: LevelId;
   readonly fn: FunctionName;
   readonly replica: ReplicaId;
@@ -24,6 +26,8 @@ export interface FencedSessionOptions {
 
 /** How long a commit with an unknown outcome waits for the views to show what became of it. */
 const RECOVER_MS = 1_000;
+/** After the first commit, for which and for whose acts somebody may wait. */
+const LIST_AFTER_MS = 500;
 
 export class FencedSession implements LeaderSession {
   readonly fn: FunctionName;
@@ -90,8 +94,7 @@ export class FencedSession implements LeaderSession {
       this.#write(compares, [...(change.writes ?? []), ...added, ...removals]),
     );
     if (!result.succeeded) return this.#refused(result);
-    // After the first commit, which somebody may wait for, and not before it.
-    if (!this.#listing) void this.#listDecisions();
+    if (!this.#listing) this.#listSoon();
     if (this.#decisions !== undefined && added.length > 0) {
       this.#decisions = [...this.#decisions.slice(pruned.length), ...added.map(({ key }) => key)];
     }
@@ -169,8 +172,13 @@ export class FencedSession implements LeaderSession {
     throw new FencedError(`deposed as leader of ${this.fn}: ${reason}`);
   }
 
-  async #listDecisions(): Promise<void> {
+  #listSoon(): void {
     this.#listing = true;
+    const cancel = this.options.clock.setTimer(LIST_AFTER_MS, () => void this.#listDecisions());
+    this.signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  async #listDecisions(): Promise<void> {
     try {
       const { store } = this.options;
       const prefix = KEYS.decisions(this.fn);

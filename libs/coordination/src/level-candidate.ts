@@ -11,7 +11,7 @@ import { candidateRecord, candidatesOf } from './decide/leader-choice.js';
 import type { SeenCandidate } from './decide/leader-choice.js';
 import { FencedSession } from './fenced-session.js';
 import type { HeldLease } from './held-lease.js';
-import type { Candidate, LeaderInfo, LeaderSession } from './session.js';
+import type { Candidate, LeaderInfo, LeaderSession, SessionChange } from './session.js';
 import type { SessionObserver } from './session-observer.js';
 import type { Store, View } from './store.js';
 
@@ -24,6 +24,8 @@ export interface CandidateContext {
   readonly address: string;
   /** View of `election/`. */
   readonly election: View;
+  /** Resolves when every view shows at least this revision; the candidates of a process wait together. */
+  readonly catchUp: (revision: number) => Promise<void>;
   /** The lease may be gone. */
   readonly onDoubt: () => void;
   readonly onTrouble: (error: unknown) => void;
@@ -32,6 +34,15 @@ export interface CandidateContext {
 
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 1_000;
+
+/** No record has such a revision, and without the level's record the fence fails, too. */
+const REFUSED: SessionChange = {
+  compares: [{ key: KEYS.level, modRevision: Number.MAX_SAFE_INTEGER }],
+  writes: [
+    { kind: 'put', key: 'rehearsal/put', value: '{}' },
+    { kind: 'delete', key: 'rehearsal/delete' },
+  ],
+};
 
 export class LevelCandidate implements Candidate {
   readonly #key: string;
@@ -149,9 +160,16 @@ export class LevelCandidate implements Candidate {
     const lease = this.#lease;
     // One session per epoch: one that has ended is over for good.
     if (this.#session?.epoch.revision === this.#revision || lease?.isLive() !== true) return;
-    const { store, level, replica, observer } = this.context;
-    const session = new FencedSession({
+    const session = this.#sessionUnder(lease, this.context.observer);
+    this.#session = session;
+    void this.#announce(session, this.context.election.revision);
+  }
+
+  #sessionUnder(lease: HeldLease, observer: SessionObserver | undefined): FencedSession {
+    const { store, clock, level, replica } = this.context;
+    return new FencedSession({
       store,
+      clock,
       level,
       fn: this.fn,
       replica,
@@ -160,8 +178,23 @@ export class LevelCandidate implements Candidate {
       onResign: () => this.resign(),
       observer,
     });
-    this.#session = session;
-    void this.#announce(session, this.context.election.revision);
+  }
+
+  /**
+   * What a session begins and ends with, for practice: the wait for all views, and a commit that the store refuses. Nobody
+   * gets hold of the session, and nothing comes of it. False: this candidate does not stand behind another.
+   */
+  async rehearse(): Promise<boolean> {
+    const lease = this.#lease;
+    if (this.#revision === 0 || this.#session !== undefined || lease?.isLive() !== true) return false;
+    const session = this.#sessionUnder(lease, undefined);
+    try {
+      await this.context.catchUp(this.context.election.revision);
+      await session.commit(REFUSED);
+    } finally {
+      session.end('it was a rehearsal');
+    }
+    return true;
   }
 
   /**
@@ -171,7 +204,7 @@ export class LevelCandidate implements Candidate {
   async #announce(session: FencedSession, revision: number): Promise<void> {
     while (session.isLive()) {
       try {
-        await Promise.all([this.context.store.catchUp({ signal: session.signal, revision }), session.noted]);
+        await Promise.all([this.context.catchUp(revision), session.noted]);
         break;
       } catch (error) {
         if (!session.isLive()) return;

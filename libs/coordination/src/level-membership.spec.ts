@@ -8,7 +8,7 @@ import {
   PREFIXES,
 } from '@mitosis/contracts';
 import type { DecisionRecord, LevelRecord } from '@mitosis/contracts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DECISIONS_KEPT } from './decide/decision-log.js';
 import { joinLevel } from './level-membership.js';
 import { MemoryEtcd } from './memory-etcd.js';
@@ -332,6 +332,34 @@ describe('a commit', () => {
     expect(next.epoch.revision).toBeGreaterThan(session.epoch.revision);
   });
 
+  it('is practised by who waits for it: nothing is written, nobody is told, and it begins as ever afterwards', async () => {
+    const { clock, etcd, join, leads } = setUp();
+    const a = join('a');
+    await leads(a);
+    const b = join('b');
+    await clock.advance(100);
+    const { revision } = etcd;
+    const told: LeaderSession[] = [];
+    b.candidate.onSession((session) => told.push(session));
+    const [asked, askedByLeader] = [b, a].map(({ store }) => vi.spyOn(store, 'txn'));
+    const practise = async ({ membership }: typeof a): Promise<void> => {
+      let isOver = false;
+      void membership.rehearse().then(() => (isOver = true));
+      await clock.until(() => isOver);
+    };
+    await practise(b);
+    expect(asked).toHaveBeenCalledOnce();
+    expect(etcd.revision).toBe(revision);
+    expect(told).toEqual([]);
+    expect(b.candidate.session()).toBeUndefined();
+    await practise(a);
+    expect(askedByLeader).not.toHaveBeenCalled();
+    await a.membership.close();
+    const session = await leads(b);
+    expect((await write(session, 'after')).kind).toBe('committed');
+    expect(told).toEqual([session]);
+  });
+
   it('tells a conflict from a lost leadership', async () => {
     const { join, leads } = setUp();
     const session = await leads(join('a'));
@@ -348,9 +376,10 @@ describe('a commit', () => {
     const { clock, join, leads } = setUp();
     const a = join('a');
     const session = await leads(a);
-    await clock.advance(10);
     for (let i = 0; i < DECISIONS_KEPT + 30; i++) {
       await session.commit({ decisions: [decision(session, String(i).padStart(4, '0'))] });
+      // What is there already is listed a while after the first commit.
+      if (i === 0) for (let times = 0; times < 5; times++) await clock.advance(TTL_MS / 10);
     }
     const { entries } = await a.store.list(KEYS.decisions('health'));
     expect(entries).toHaveLength(DECISIONS_KEPT);

@@ -66,6 +66,7 @@ export class LevelMembership implements Membership {
   readonly #waiters: Waiters;
   readonly #offChange: () => void;
   readonly #ended = new AbortController();
+  #catchingUp: { readonly revision: number; readonly done: Promise<void> } | undefined;
 
   constructor(options: JoinLevelOptions) {
     this.#options = options;
@@ -126,6 +127,7 @@ export class LevelMembership implements Membership {
       replica,
       address,
       election: this.#election,
+      catchUp: (revision) => this.#catchUp(revision),
       onDoubt: () => this.#keeper.check(),
       onTrouble: (error) => onTrouble?.(error),
       observer: this.#options.observer,
@@ -135,6 +137,24 @@ export class LevelMembership implements Membership {
     const lease = this.#keeper.lease;
     if (lease?.isLive() === true) candidate.hold(lease);
     return candidate;
+  }
+
+  /** One for all candidates: they become leaders by the same end of a lease, and somebody waits for each of them. */
+  #catchUp(revision: number): Promise<void> {
+    if (this.#catchingUp?.revision === revision) return this.#catchingUp.done;
+    const catchingUp = {
+      revision,
+      done: this.#options.store.catchUp({ revision, signal: this.#ended.signal }).finally(() => {
+        if (this.#catchingUp === catchingUp) this.#catchingUp = undefined;
+      }),
+    };
+    this.#catchingUp = catchingUp;
+    return catchingUp.done;
+  }
+
+  /** One candidate that waits for another's end does once what its session would begin with: the code is the same for all. */
+  async rehearse(): Promise<void> {
+    for (const candidate of this.#candidates.values()) if (await candidate.rehearse()) return;
   }
 
   get #closed(): boolean {

@@ -11,8 +11,8 @@ export interface ProcessProbe {
   watch(address: string, onGone: () => void): () => void;
 }
 
-/** Waits before the attempts after a break: three refusals within about 5 ms are a death. Work waits for this. */
-const ATTEMPT_GAPS_MS = [0, 1, 2] as const;
+/** Waits before the attempts after a break: two refusals, a millisecond apart, are a death. Work waits for this. */
+const ATTEMPT_GAPS_MS = [0, 1] as const;
 /** A connection that broke sooner than this was closed on purpose: do not hammer. */
 const SHORT_MS = 100;
 /** From one vain attempt to the next while nothing is known. */

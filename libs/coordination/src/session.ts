@@ -57,6 +57,8 @@ export interface Membership {
   /** Put under the process's lease, and again after the lease had to be replaced. */
   publish(key: string, value: string): Promise<void>;
   stand(fn: FunctionName): Candidate;
+  /** Keeps a standby quick: practises the beginning of a session where this process does not lead. Writes nothing. */
+  rehearse(): Promise<void>;
   /** Resigns everything and revokes the lease. */
   close(): Promise<void>;
 }

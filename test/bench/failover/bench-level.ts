@@ -10,6 +10,9 @@ import {
   KEYS,
   levelId,
   levelPrefix,
+  type ControlMode,
+  type ControlRecord,
+  type FunctionName,
   type MemberRecord,
   type OverrideRecord,
 } from '@mitosis/contracts';
@@ -117,6 +120,12 @@ export class BenchLevel {
         value: JSON.stringify(record),
       })),
     );
+  }
+
+  /** As `mitosis pause` and `mitosis resume` write it. */
+  async control(fn: FunctionName, mode: ControlMode): Promise<void> {
+    const record: ControlRecord = { v: 1, mode, atMs: Date.now() };
+    await this.store.txn([], [{ kind: 'put', key: KEYS.control(fn), value: JSON.stringify(record) }]);
   }
 
   /** As an application fails: the process itself, not what watches over it. */

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { KEYS } from '@mitosis/contracts';
 import { until } from '../../level/until.js';
-import { COMPONENTS, SCALED, signal, UNKNOWN, type BenchLevel } from './bench-level.js';
+import { COMPONENTS, SCALED, signal, UNKNOWN, type BenchLevel, type Moment } from './bench-level.js';
 import { begun, started, written } from './entries.js';
 
 export type Note = (what: string, ms: number) => void;
@@ -72,6 +72,10 @@ const noteWrites = async (
   ]);
 };
 
+/** A target without its placement. */
+const notePlacement = ({ tail }: BenchLevel, after: number, fromMs: number, note: Note): Promise<void> =>
+  since(note, 'placer: placement written', fromMs, written(tail, after, KEYS.placement(SCALED)));
+
 /** Connects; what is returned resolves with the moment the other side is gone: before that nobody can know of its end. */
 const connectionTo = async (address: string): Promise<{ readonly closed: Promise<number> }> => {
   const end = address.lastIndexOf(':');
@@ -85,29 +89,61 @@ const connectionTo = async (address: string): Promise<{ readonly closed: Promise
 /** Alternates; only growth starts an instance. */
 const countOf = (number: number): number => (number % 2 === 0 ? 2 : 1);
 
-/**
- * The leader stops before it can act on what comes, and is killed when it is due: an instance has ended, or, every other
- * time, a count and an override have changed.
- */
+interface Pending {
+  /** Makes it due, while the leader stands still. */
+  readonly fall: () => Promise<void> | void;
+  note(killedMs: number): Promise<void>;
+}
+
+/** Work of one kind, by turns. What has to be done before the leader stands still is done when it returns. */
+const pendingOf = async (
+  level: BenchLevel,
+  number: number,
+  { leader, victims }: Moment,
+  note: Note,
+): Promise<Pending> => {
+  const { revision } = leader;
+  const turn = number % 3;
+  if (turn === 0) {
+    return {
+      fall: () => level.killInstance(victims[0] ?? ''),
+      note: (killedMs) => noteReplacement(level, revision, killedMs, note),
+    };
+  }
+  const count = countOf(turn - 1);
+  if (turn === 1) {
+    return {
+      fall: () => level.override(count),
+      note: (killedMs) => noteWrites(level, revision, killedMs, count, note),
+    };
+  }
+  await level.control('placer', 'paused');
+  await wait(HEARD_MS);
+  await level.override(count);
+  await written(level.tail, 0, KEYS.target(SCALED));
+  return {
+    fall: () => level.control('placer', 'run'),
+    note: (killedMs) => notePlacement(level, revision, killedMs, note),
+  };
+};
+
+/** The leader stops before it can act on what falls due, and is killed when everybody else has heard of it. */
 const killed: Way = {
   summary: 'the leader’s process is killed while work is pending',
   limits: { p50Ms: 100, p99Ms: 300 },
   event: async (level, number, note) => {
-    const { leader, victims } = await level.nextMoment(true);
+    const moment = await level.nextMoment(true);
+    const { leader } = moment;
     level.tail.forget();
     const { closed } = await connectionTo(leader.address);
-    const replaces = number % 2 === 0;
-    const count = countOf((number - 1) / 2);
+    const pending = await pendingOf(level, number, moment, note);
     signal(leader.pids, 'SIGSTOP');
-    if (replaces) level.killInstance(victims[0] ?? '');
-    else await level.override(count);
-    // Pending is what everybody but the leader has heard of.
+    await pending.fall();
     await wait(HEARD_MS);
     signal(leader.pids, 'SIGKILL');
     const killedMs = machineMs();
     void closed.then((atMs) => note('its connections are closed', atMs - killedMs));
-    if (replaces) await noteReplacement(level, leader.revision, killedMs, note);
-    else await noteWrites(level, leader.revision, killedMs, count, note);
+    await pending.note(killedMs);
   },
 };
 

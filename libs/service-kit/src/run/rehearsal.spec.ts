@@ -14,6 +14,8 @@ const shellOf = (fn: FunctionShell['fn'], run: () => void): FunctionShell => ({
   rehearse: run,
 });
 
+const membership = { rehearse: (): Promise<void> => Promise.resolve() };
+
 describe(rehearse.name, () => {
   it('runs what this process does not lead, often at first and then seldom, until it ends', async () => {
     const clock = new VirtualClock();
@@ -21,7 +23,7 @@ describe(rehearse.name, () => {
     const runs = { health: 0, placer: 0 };
     const shells = [shellOf('health', () => runs.health++), shellOf('placer', () => runs.placer++)];
     const leads = ({ fn }: FunctionShell): boolean => fn === 'placer';
-    const done = rehearse({ shells, leads, clock, log: new SilentLogger() }, ending.signal);
+    const done = rehearse({ shells, leads, membership, clock, log: new SilentLogger() }, ending.signal);
     await clock.advance(4_000);
     expect(runs).toEqual({ health: 8, placer: 0 });
     await clock.advance(9_000);
@@ -43,7 +45,7 @@ describe(rehearse.name, () => {
       throw new Error('not yet');
     });
     const shells = [broken, shellOf('placer', () => runs++)];
-    void rehearse({ shells, leads: () => false, clock, log }, ending.signal);
+    void rehearse({ shells, leads: () => false, membership, clock, log }, ending.signal);
     await clock.advance(1_000);
     ending.abort();
     expect(runs).toBe(2);

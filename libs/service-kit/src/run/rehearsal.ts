@@ -3,13 +3,14 @@
  * now and then after that, because code that has never run, or not for long, is many times slower than code that has.
  * Must never run in a process for a function that it leads, nor take a failure for anything but a line in the log.
  */
-import { pause, type Clock } from '@mitosis/coordination';
+import { pause, type Clock, type Membership } from '@mitosis/coordination';
 import type { FunctionShell } from '../function.js';
 import type { Logger } from '../logger.js';
 
 export interface RehearsalOptions {
   readonly shells: readonly FunctionShell[];
   readonly leads: (shell: FunctionShell) => boolean;
+  readonly membership: Pick<Membership, 'rehearse'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -22,7 +23,7 @@ const EVERY_MS = 10_000;
 
 /** Until the signal aborts. */
 export const rehearse = async (
-  { shells, leads, clock, log }: RehearsalOptions,
+  { shells, leads, membership, clock, log }: RehearsalOptions,
   signal: AbortSignal,
 ): Promise<void> => {
   for (let times = 0; !signal.aborted; times += 1) {
@@ -35,5 +36,7 @@ export const rehearse = async (
         log.debug({ err, function: shell.fn }, 'a rehearsal failed');
       }
     }
+    if (signal.aborted) return;
+    await membership.rehearse().catch((err: unknown) => log.debug({ err }, 'a rehearsal failed'));
   }
 };

@@ -146,7 +146,7 @@ export const startService = async (options: StartOptions): Promise<RunningServic
   state.started();
   const shells = [...runners.values()].map(({ shell }) => shell);
   const leads = ({ fn }: FunctionShell): boolean => runners.get(fn)?.status().leading === true;
-  void rehearse({ shells, leads, clock: systemClock, log }, ending.signal);
+  void rehearse({ shells, leads, membership, clock: systemClock, log }, ending.signal);
   connection.warmUp?.();
   log.info({ grpc: edge.grpc, http: edge.http, functions: [...runners.keys()] }, 'started');
   return {

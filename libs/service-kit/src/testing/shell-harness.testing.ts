@@ -277,6 +277,8 @@ class StoreMembership implements Membership {
     return new FakeCandidate(fn);
   }
 
+  async rehearse(): Promise<void> {}
+
   async close(): Promise<void> {}
 }
 

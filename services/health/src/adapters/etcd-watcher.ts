@@ -6,6 +6,8 @@ import type { EtcdMember } from '@mitosis/contracts';
 import { pause, type Clock, type EtcdMembers } from '@mitosis/coordination';
 
 const PERIOD_MS = 5_000;
+/** A new leader has more urgent things to do first: somebody waits for them. */
+const FIRST_MS = 500;
 
 export interface EtcdWatcherOptions {
   readonly cluster: EtcdMembers;
@@ -30,6 +32,7 @@ export class EtcdWatcher {
   /** Until the signal aborts. */
   async follow(signal: AbortSignal): Promise<void> {
     this.known = undefined;
+    await pause(this.options.clock, FIRST_MS, signal);
     while (!signal.aborted) {
       await this.refresh(signal);
       await pause(this.options.clock, PERIOD_MS, signal);
