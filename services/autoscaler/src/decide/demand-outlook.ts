@@ -5,15 +5,8 @@
  * of the load, because small loads are noisier. Must stay bounded: it is part of every replica's state and checkpoint.
  */
 import type { DemandState } from './demand.js';
-import {
-  chancesOf,
-  densityOf,
-  mixed,
-  RATE_MIN,
-  withError,
-  type Chance,
-  type Errors,
-} from './forecast-errors.js';
+import { mixed, type Chances } from './chances.js';
+import { chancesOf, densityOf, RATE_MIN, withError, type Errors } from './forecast-errors.js';
 
 type Pending = readonly [
   dueMs: number,
@@ -72,12 +65,11 @@ export const EMPTY_OUTLOOK: OutlookState = {
   lastMs: 0,
 };
 
-/** Possible loads in ascending order and how likely each is; the weights sum to 1 but for what is negligible. */
 export interface Outlook {
   readonly expected: number;
   /** Both are found when they are asked for: not every decision needs them. */
-  readonly atEnd: readonly Chance[];
-  readonly highest: readonly Chance[];
+  readonly atEnd: Chances;
+  readonly highest: Chances;
 }
 
 const LEVEL_SAMPLES = 15;
@@ -175,11 +167,11 @@ const judgedSlow = (
   };
 };
 
-const nextSlow = (state: OutlookState, latest: number): readonly Slow[] =>
-  state.slow.map((expert, i) => {
+const nextSlow = (slow: readonly Slow[], latest: number, seen: number): readonly Slow[] =>
+  slow.map(({ level, atEnd, highest, odds }, i) => {
     // As long as less was seen than it averages over, it is the plain mean.
-    const gain = Math.max(1 / (SLOW_S[i] ?? 60), 1 / state.seen);
-    return { ...expert, level: expert.level + gain * (latest - expert.level) };
+    const gain = Math.max(1 / (SLOW_S[i] ?? 60), 1 / seen);
+    return { level: level + gain * (latest - level), atEnd, highest, odds };
   });
 
 const judged = (state: OutlookState, nowMs: number, horizonMs: number): OutlookState => {
@@ -228,22 +220,19 @@ export const observeOutlook = (
   const gap = before.lastMs === 0 || nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
   const from = gap ? { ...before, samples: 0, past: [], pastMs: 0, pending: [] } : before;
   const { level, samples } = nextLevel(from, demand);
+  const isPast = nowMs - from.pastMs >= PAST_MS;
   const seen: OutlookState = {
     ...from,
     level,
     samples,
     seen: from.seen + 1,
-    slow: nextSlow({ ...from, seen: from.seen + 1 }, demand.recent.at(-1) ?? 0),
+    slow: nextSlow(from.slow, demand.recent.at(-1) ?? 0, from.seen + 1),
     lastMs: nowMs,
     pending: raised(from.pending, level),
+    past: isPast ? [...from.past, level].slice(-PAST_KEPT) : from.past,
+    pastMs: isPast ? nowMs : from.pastMs,
   };
-  const state = judged(
-    nowMs - seen.pastMs < PAST_MS
-      ? seen
-      : { ...seen, past: [...seen.past, level].slice(-PAST_KEPT), pastMs: nowMs },
-    nowMs,
-    horizonMs,
-  );
+  const state = judged(seen, nowMs, horizonMs);
   const last = state.pending.at(-1);
   if (last !== undefined && nowMs + horizonMs - last[0] < spacingOf(horizonMs)) return state;
   const trended = trendedOf(state, horizonMs);
@@ -266,7 +255,7 @@ const ODDS_LEFT_OUT = -3.5;
 export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
   const expected = forecastOf(state, trendedOf(state, horizonMs));
   const trusted = state.slow.filter(({ odds }) => odds > ODDS_LEFT_OUT);
-  const mix = (own: readonly Chance[], errorsOf: (expert: Slow) => Errors): readonly Chance[] =>
+  const mix = (own: Chances, errorsOf: (expert: Slow) => Errors): Chances =>
     trusted.length === 0
       ? own
       : mixed([
@@ -276,15 +265,14 @@ export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
             chances: chancesOf(errorsOf(expert), expert.level, true),
           })),
         ]);
+  let end: Chances | undefined;
   return {
     expected,
     get atEnd() {
-      return mix(chancesOf(state.atEnd, expected), ({ atEnd }) => atEnd);
+      return (end ??= mix(chancesOf(state.atEnd, expected), ({ atEnd }) => atEnd));
     },
     get highest() {
       return mix(chancesOf(state.highest, Math.max(expected, state.level)), ({ highest }) => highest);
     },
   };
 };
-
-export type { Chance };

@@ -3,7 +3,7 @@
  * that may come would let just the allowed share of them be late, averaged over the past. A plan by share alone spends as
  * much of the budget in every moment; one price for all moments spends it where headroom is dearest.
  */
-import type { Chance } from './demand-outlook.js';
+import { meanOf, type Chances } from './chances.js';
 import { lateRate, type Worth } from './worth-plan.js';
 
 export type FairPrice = {
@@ -24,11 +24,9 @@ const SHARE_MIN = 0.0005;
 const SHARE_MAX = 0.4;
 
 /** Late requests per second that the last instance saves where a share `allowed` of the possible loads is late. */
-export const priceAt = (chances: readonly Chance[], worth: Omit<Worth, 'price'>, allowed: number): number => {
-  let all = 0;
-  for (const { rate, weight } of chances) all += rate * weight;
-  const highest = chances.at(-1)?.rate ?? 0;
-  const bearable = allowed * all;
+export const priceAt = (chances: Chances, worth: Omit<Worth, 'price'>, allowed: number): number => {
+  const highest = chances.rates.at(-1) ?? 0;
+  const bearable = allowed * meanOf(chances);
   let low = 0;
   let high = 2 + (2 * highest) / worth.capacity;
   for (let i = 0; i < 12; i += 1) {
@@ -49,7 +47,7 @@ export const isPriceDue = (state: FairPrice, nowMs: number): boolean =>
 export const observePrice = (
   state: FairPrice,
   nowMs: number,
-  chances: readonly Chance[],
+  chances: Chances,
   worth: Omit<Worth, 'price'>,
   allowed: number,
 ): FairPrice => {

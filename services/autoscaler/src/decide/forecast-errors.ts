@@ -3,17 +3,13 @@
  * Kept apart by the size of the load, because small loads are noisier; what is known of one size says something of the
  * others until it has been seen itself, and before anything was seen leaps are thought possible. Pure.
  */
+import { chancesBy, type Chances } from './chances.js';
 
 /**
  * Seconds for which each error ln(actual / forecast) stood, on bins that are fine around zero and coarse far away, by octave
  * of load. In seconds, so that short horizons, which are judged more often, do not forget or believe sooner.
  */
 export type Errors = { readonly [octave: string]: readonly number[] };
-
-export interface Chance {
-  readonly rate: number;
-  readonly weight: number;
-}
 
 const BINS = 64;
 const BIN_OF_ZERO = 26;
@@ -83,19 +79,22 @@ export const withError = (
   return { ...errors, [octave]: weights };
 };
 
-const sumOf = (weights: readonly number[]): number => {
+const sumOf = (weights: ArrayLike<number>): number => {
   let sum = 0;
   for (let bin = 0; bin < weights.length; bin += 1) sum += weights[bin] ?? 0;
   return sum;
 };
 
+/** Written anew by each `weightsOf`, and read before the next: garbage costs more here than arithmetic. */
+const WEIGHTS = new Float64Array(BINS);
+
 /** Loops instead of chains of array methods, here and below: this runs each second for every component. */
-const weightsOf = (errors: Errors, forecast: number, alike: boolean): number[] => {
+const weightsOf = (errors: Errors, forecast: number, alike: boolean): Float64Array => {
   const octave = octaveOf(forecast, alike);
   // What is not known of this load itself counts the less the more is.
   const doubt = OWN_ENOUGH_S / (OWN_ENOUGH_S + sumOf(errors[String(octave)] ?? []));
-  const weights = PRIOR_WEIGHTS.slice();
-  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (weights[bin] ?? 0);
+  const weights = WEIGHTS;
+  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (PRIOR_WEIGHTS[bin] ?? 0);
   for (const key of Object.keys(errors)) {
     const seen = errors[key] ?? [];
     const apart = Math.abs(Number(key) - octave);
@@ -107,15 +106,15 @@ const weightsOf = (errors: Errors, forecast: number, alike: boolean): number[] =
   return weights;
 };
 
-export const chancesOf = (errors: Errors, forecast: number, alike = false): readonly Chance[] => {
-  const weights = weightsOf(errors, forecast, alike);
+export const chancesOf = (errors: Errors, forecast: number, alike = false): Chances => {
+  const known = weightsOf(errors, forecast, alike);
   const rate = Math.max(forecast, RATE_MIN);
-  const chances: Chance[] = [];
-  for (let bin = 0; bin < BINS; bin += 1) {
-    const weight = weights[bin] ?? 0;
-    if (weight >= NEGLIGIBLE) chances.push({ rate: rate * (FACTORS[bin] ?? 1), weight });
-  }
-  return chances;
+  return chancesBy((add) => {
+    for (let bin = 0; bin < BINS; bin += 1) {
+      const weight = known[bin] ?? 0;
+      if (weight >= NEGLIGIBLE) add(rate * (FACTORS[bin] ?? 1), weight);
+    }
+  });
 };
 
 /** Of the load that came, by what was thought possible; smeared over neighbouring bins, above zero everywhere. */
@@ -129,29 +128,4 @@ export const densityOf = (errors: Errors, forecast: number, actual: number, alik
     width += WIDTHS[near] ?? 1;
   }
   return Math.max(1e-4, mass / width);
-};
-
-/** One distribution of several, each as likely as its odds are; all are in ascending order, and so is the result. */
-export const mixed = (
-  parts: readonly { readonly odds: number; readonly chances: readonly Chance[] }[],
-): readonly Chance[] => {
-  const all = parts.reduce((sum, { odds }) => sum + odds, 0);
-  const next = parts.map(() => 0);
-  const merged: Chance[] = [];
-  for (;;) {
-    let lowest = -1;
-    let least = Infinity;
-    for (let i = 0; i < parts.length; i += 1) {
-      const rate = parts[i]?.chances[next[i] ?? 0]?.rate ?? Infinity;
-      if (rate < least) {
-        least = rate;
-        lowest = i;
-      }
-    }
-    const part = parts[lowest];
-    if (part === undefined) return merged;
-    const at = next[lowest] ?? 0;
-    merged.push({ rate: least, weight: ((part.chances[at]?.weight ?? 0) * part.odds) / all });
-    next[lowest] = at + 1;
-  }
 };

@@ -64,15 +64,21 @@ export interface LevelStep {
 /** The state itself while nothing changes: there is an entry for every component, each second. */
 const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] => {
   const components = scaledComponents(input.typeGraph);
-  const ready: Record<string, LevelState['ready'][string]> = {};
-  let same = Object.keys(state.ready).length === components.length;
-  for (const { name } of components) {
-    const { ids } = readyOf(input.endpoints.get(name));
+  const known = (name: string, ids: string): LevelState['ready'][string] | undefined => {
     const before = Object.hasOwn(state.ready, name) ? state.ready[name] : undefined;
-    if (before?.ids !== ids) same = false;
-    ready[name] = before?.ids === ids ? before : { ids, sinceMs: input.nowMs };
+    return before?.ids === ids ? before : undefined;
+  };
+  const idsOf = (name: string): string => readyOf(input.endpoints.get(name)).ids;
+  const same =
+    Object.keys(state.ready).length === components.length &&
+    components.every(({ name }) => known(name, idsOf(name)) !== undefined);
+  if (same) return state.ready;
+  const ready: Record<string, LevelState['ready'][string]> = {};
+  for (const { name } of components) {
+    const ids = idsOf(name);
+    ready[name] = known(name, ids) ?? { ids, sinceMs: input.nowMs };
   }
-  return same ? state.ready : ready;
+  return ready;
 };
 
 /** By component that calls others; found once a step, since several ask. */

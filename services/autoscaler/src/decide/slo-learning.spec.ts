@@ -4,6 +4,7 @@ import { EMPTY_OUTLOOK, observeOutlook, outlookOf } from './demand-outlook.js';
 import { EMPTY_BUDGET, lateShareOf, observeLate, correctionOf, type LateBudget } from './late-budget.js';
 import { aWindow } from './observation.testing.js';
 import { seededRandom } from './pool-simulation.testing.js';
+import type { Chances } from './chances.js';
 import { EMPTY_PRICE, fairPriceOf, observePrice, priceAt } from './fair-price.js';
 import { countFor, lateRate, waitChance, worthCount, worthWhole } from './worth-plan.js';
 import { waitProbability } from './queueing.js';
@@ -23,10 +24,11 @@ const look = (rates: readonly number[], horizonMs = HORIZON_MS) => {
 const steady = (rate: number, seconds: number): readonly number[] =>
   Array.from({ length: seconds }, () => rate);
 
+const above = ({ rates, weights }: Chances, rate: number): number =>
+  weights.reduce((sum, weight, i) => sum + ((rates[i] ?? 0) > rate ? weight : 0), 0);
+
 const chanceAbove = (outlook: ReturnType<typeof look>, rate: number): number =>
-  outlookOf(outlook, HORIZON_MS)
-    .highest.filter((chance) => chance.rate > rate)
-    .reduce((sum, { weight }) => sum + weight, 0);
+  above(outlookOf(outlook, HORIZON_MS).highest, rate);
 
 describe('outlook on demand', () => {
   it('follows a jump within three samples and no single absurd sample', () => {
@@ -44,7 +46,7 @@ describe('outlook on demand', () => {
     const after = (horizonMs: number): number => {
       const leaping = Array.from({ length: 1_200 }, (_, second) => (second % 60 < 50 ? 50 : 400));
       const { highest } = outlookOf(look([...leaping, ...steady(50, 3_600)], horizonMs), horizonMs);
-      return highest.filter(({ rate }) => rate > 300).reduce((sum, { weight }) => sum + weight, 0);
+      return above(highest, 300);
     };
     // Nothing leapt for an hour: what was seen before has faded to about the same share.
     expect(after(5_000)).toBeGreaterThan(0.005);
@@ -126,19 +128,13 @@ describe('count that is worth it', () => {
   });
 
   it('provides for a leap that is likely enough and lets a rare one pass', () => {
-    const leap = (weight: number) => [
-      { rate: 100, weight: 1 - weight },
-      { rate: 1_000, weight },
-    ];
+    const leap = (weight: number) => ({ rates: [100, 1_000], weights: [1 - weight, weight] });
     expect(worthCount(leap(0.1), worth)).toBeGreaterThan(50);
     expect(worthCount(leap(0.001), worth)).toBeLessThan(12);
   });
 
   it('finds the whole number with the least sum of instances and priced late requests', () => {
-    const chances = [
-      { rate: 100, weight: 0.9 },
-      { rate: 180, weight: 0.1 },
-    ];
+    const chances = { rates: [100, 180], weights: [0.9, 0.1] };
     const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
     const best = worthWhole(chances, worthCount(chances, worth), worth);
     for (let count = 1; count < 30; count += 1) expect(total(best)).toBeLessThanOrEqual(total(count));
@@ -147,12 +143,9 @@ describe('count that is worth it', () => {
 
 describe('fair price', () => {
   const worth = { capacity: 20, concurrency: 1, slackS: 0.1, variability: 0.7 };
-  const loads = Array.from({ length: 31 }, (_, i) => ({
-    rate: 340 + 4 * i,
-    weight: Math.exp(-(((i - 15) / 6) ** 2)),
-  }));
-  const sum = loads.reduce((all, { weight }) => all + weight, 0);
-  const chances = loads.map(({ rate, weight }) => ({ rate, weight: weight / sum }));
+  const bell = Array.from({ length: 31 }, (_, i) => Math.exp(-(((i - 15) / 6) ** 2)));
+  const sum = bell.reduce((all, weight) => all + weight, 0);
+  const chances = { rates: bell.map((_, i) => 340 + 4 * i), weights: bell.map((weight) => weight / sum) };
 
   it('lets a plan at this price spend the allowed share', () => {
     for (const allowed of [0.01, 0.05]) {
@@ -167,7 +160,7 @@ describe('fair price', () => {
     let price = EMPTY_PRICE;
     for (let i = 1; i <= 100; i += 1) price = observePrice(price, i * 10_000, chances, worth, 0.01);
     const before = fairPriceOf(price, 1, 20);
-    const after = observePrice(price, 1_010_000, [{ rate: 1, weight: 1 }], worth, 0.01);
+    const after = observePrice(price, 1_010_000, { rates: [1], weights: [1] }, worth, 0.01);
     expect(fairPriceOf(after, 1, 20)).toBeGreaterThan(0.8 * before);
     expect(fairPriceOf(after, 1e9, 20)).toBeLessThan(20);
     expect(fairPriceOf(after, 1e-9, 20)).toBeGreaterThan(0);

@@ -3,7 +3,7 @@
  * each load the count that lets it pass with the right headroom is known in closed form; beyond that count the load is
  * late as a whole. Pure, linear in the number of loads at most: it runs each second for every component.
  */
-import type { Chance } from './demand-outlook.js';
+import { meanOf, type Chances } from './chances.js';
 
 export interface Worth {
   /** Requests per second one instance completes, and how many at once. */
@@ -49,17 +49,17 @@ export const countFor = (rate: number, worth: Worth): number => {
  * 0: no load is worth an instance. Only where it could win is a count found: whatever `countFor` says is at least
  * `rate * (1 + SPARE_MIN) / capacity`, and that alone is too dear for most loads.
  */
-export const worthCount = (chances: readonly Chance[], worth: Worth): number => {
+export const worthCount = (chances: Chances, worth: Worth): number => {
+  const { rates, weights } = chances;
   const dearness = (worth.price * (1 + SPARE_MIN)) / worth.capacity;
   const missed: number[] = [];
-  let all = 0;
-  for (const { rate, weight } of chances) all += rate * weight;
+  const all = meanOf(chances);
   let guess = 0;
   let lowest = Infinity;
   let left = all;
-  for (let i = 0; i < chances.length; i += 1) {
-    const { rate = 0, weight = 0 } = chances[i] ?? {};
-    left -= rate * weight;
+  for (let i = 0; i < rates.length; i += 1) {
+    const rate = rates[i] ?? 0;
+    left -= rate * (weights[i] ?? 0);
     missed.push(left);
     if (left + dearness * rate < lowest) {
       lowest = left + dearness * rate;
@@ -69,7 +69,7 @@ export const worthCount = (chances: readonly Chance[], worth: Worth): number => 
   let best = 0;
   let least = all;
   const consider = (i: number): void => {
-    const { rate = 0 } = chances[i] ?? {};
+    const rate = rates[i] ?? 0;
     const late = missed[i] ?? 0;
     if (late + dearness * rate > least) return;
     const count = countFor(rate, worth);
@@ -80,17 +80,18 @@ export const worthCount = (chances: readonly Chance[], worth: Worth): number => 
     }
   };
   consider(guess);
-  for (let i = 0; i < chances.length; i += 1) if (i !== guess) consider(i);
+  for (let i = 0; i < rates.length; i += 1) if (i !== guess) consider(i);
   return best;
 };
 
 /** Late requests per second that are expected with `count` instances (a real number) over the loads that may come. */
-export const lateRate = (chances: readonly Chance[], count: number, worth: Omit<Worth, 'price'>): number => {
+export const lateRate = ({ rates, weights }: Chances, count: number, worth: Omit<Worth, 'price'>): number => {
   const { capacity, concurrency, slackS, variability } = worth;
   const all = Math.max(0, count) * capacity;
   let late = 0;
-  for (let i = chances.length - 1; i >= 0; i -= 1) {
-    const { rate = 0, weight = 0 } = chances[i] ?? {};
+  for (let i = rates.length - 1; i >= 0; i -= 1) {
+    const rate = rates[i] ?? 0;
+    const weight = weights[i] ?? 0;
     const spare = all - rate;
     if (spare <= 0) late += weight * rate;
     else {
@@ -106,7 +107,7 @@ export const lateRate = (chances: readonly Chance[], count: number, worth: Omit<
 const NEVER = 1e-9;
 
 /** The whole number with the least sum of instances and priced late requests, searched downhill from `from`. */
-export const worthWhole = (chances: readonly Chance[], from: number, worth: Worth): number => {
+export const worthWhole = (chances: Chances, from: number, worth: Worth): number => {
   const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
   let best = Math.max(0, Math.ceil(from));
   let least = total(best);

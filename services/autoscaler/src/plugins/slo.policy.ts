@@ -3,6 +3,7 @@
  * runs; up at once, down after a hold time, nothing on missing data. Without a latency objective it keeps utilisation.
  */
 import type { ScalingPolicy } from '@mitosis/contracts';
+import type { Chances } from '../decide/chances.js';
 import {
   EMPTY_DEMAND,
   forecastDemand,
@@ -15,7 +16,6 @@ import {
   EMPTY_OUTLOOK,
   observeOutlook,
   outlookOf,
-  type Chance,
   type Outlook,
   type OutlookState,
 } from '../decide/demand-outlook.js';
@@ -212,7 +212,7 @@ const priced = (worth: Worth, state: SloState, allowed: number): Worth => ({
   price: fairPriceOf(state.price, correctionOf(state.budget, allowed, state.outlook.level), worth.capacity),
 });
 
-const bestCount = (chances: readonly Chance[], worth: Worth): number =>
+const bestCount = (chances: Chances, worth: Worth): number =>
   worthWhole(chances, worthCount(chances, worth), worth);
 
 const SLOW_EXTRA_SHARE = 0.1;

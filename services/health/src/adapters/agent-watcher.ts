@@ -3,11 +3,14 @@
  * stream keeps the last report and says that it is not in sync: silence is unknown, never absence.
  */
 import { instanceId, type agent, type InstanceId, type SiteId } from '@mitosis/contracts';
-import { pause, type Clock } from '@mitosis/coordination';
+import { every, pause, type Clock } from '@mitosis/coordination';
 import type { Peers } from '@mitosis/service-kit';
 import type { SiteObservation } from '../decide/input.js';
 
 const HELLO_RETRY_MS = 500;
+const TICK_MS = 1_000;
+/** Between two ticks; in more this process stood still, or somebody set the clock, and nobody listened. */
+const LISTENED_MAX_MS = 5_000;
 
 interface Site {
   readonly address: string;
@@ -16,7 +19,7 @@ interface Site {
   /** What a new stream has told so far; undefined once it is in sync. */
   arriving: Map<InstanceId, agent.InstanceStatus> | undefined;
   synced: boolean;
-  /** While it is not in sync. */
+  /** While it is not in sync. Only time counts in which it was listened for. */
   silentSinceMs: number;
   host: string;
 }
@@ -32,8 +35,13 @@ export interface AgentWatcherOptions {
 export class AgentWatcher {
   private readonly sites = new Map<SiteId, Site>();
   version = 0;
+  private tickedMs: number;
+  private readonly stopTicking: () => void;
 
-  constructor(private readonly options: AgentWatcherOptions) {}
+  constructor(private readonly options: AgentWatcherOptions) {
+    this.tickedMs = options.nowMs();
+    this.stopTicking = every(options.clock, TICK_MS, () => this.tick());
+  }
 
   /** Watches exactly these; a site whose address changed is watched anew. */
   watch(addresses: ReadonlyMap<SiteId, string>): void {
@@ -71,8 +79,20 @@ export class AgentWatcher {
   }
 
   close(): void {
+    this.stopTicking();
     for (const { ending } of this.sites.values()) ending.abort();
     this.sites.clear();
+  }
+
+  /** What was not listened for is no silence: members of etcd are given up for it. */
+  private tick(): void {
+    const nowMs = this.options.nowMs();
+    const unheardMs = nowMs - this.tickedMs;
+    this.tickedMs = nowMs;
+    if (unheardMs <= LISTENED_MAX_MS) return;
+    for (const site of this.sites.values())
+      site.silentSinceMs = Math.min(nowMs, site.silentSinceMs + unheardMs);
+    this.changed();
   }
 
   private open(id: SiteId, address: string): void {
