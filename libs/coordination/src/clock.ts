@@ -23,8 +23,8 @@ const BOOT_REUSED_MS = 100;
 /** The wall clock runs on through a suspend, too: with the monotonic one it shows that there was none since the reading. */
 const BOOT_DIFFERENCE_MS = 2;
 
-/** CLOCK_BOOTTIME is the only one of Node's clocks that notices a suspend and that nobody sets. */
-const bootClock = (): (() => number) => {
+/** CLOCK_BOOTTIME is the only one of Node's clocks that notices a suspend and that nobody sets. `uptimeS` reads it. */
+export const bootClock = (uptimeS: () => number = uptime): (() => number) => {
   let read = { monotonicMs: -Infinity, wallMs: 0, bootMs: 0 };
   return () => {
     const monotonicMs = performance.now();
@@ -34,7 +34,7 @@ const bootClock = (): (() => number) => {
     const isRecent = passedMs < BOOT_REUSED_MS;
     if (isRecent && Math.abs(wallMs - read.wallMs - passedMs) < BOOT_DIFFERENCE_MS) return known;
     // What was said before counts on from a reading that was up to 10 ms old.
-    read = { monotonicMs, wallMs, bootMs: Math.max(uptime() * 1_000, isRecent ? known : read.bootMs) };
+    read = { monotonicMs, wallMs, bootMs: Math.max(uptimeS() * 1_000, isRecent ? known : read.bootMs) };
     return read.bootMs;
   };
 };
