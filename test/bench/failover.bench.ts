@@ -2,8 +2,8 @@
  * Leaders of a real level that lose their office while work is pending: an instance ended, a count changed by hand and an
  * override of nothing was made, or a target wants its placement (by turns where the leader is killed; the first two at once
  * else). How long until the first act of the successor that an agent accepts (health), and the first write that is needed and
- * committed (composer, autoscaler, placer); and, judged by the agents' histories, whether acts of two epochs ever interleave. The monitor writes nothing; a router's
- * leader only where there are child levels. JSON lines.
+ * committed (composer, autoscaler, placer); and, judged by the agents' histories, whether acts of two epochs ever interleave.
+ * The monitor writes nothing; a router's leader only where there are child levels. JSON lines.
  * Usage: pnpm bench:failover [events] [killed|stopped|accused|all]
  */
 import { checkHistory, describeReport, readHistory } from '@mitosis/history';

@@ -4,7 +4,7 @@
  * better than no trend, and the errors both made so far (conformal: no assumption on their shape), kept apart by the size
  * of the load, because small loads are noisier. Must stay bounded: it is part of every replica's state and checkpoint.
  */
-import type { DemandState } from './demand.js';
+import { median, type DemandState } from './demand.js';
 import { mixed, type Chances } from './chances.js';
 import { chancesOf, densityOf, RATE_MIN, withError, type Errors } from './forecast-errors.js';
 
@@ -83,14 +83,11 @@ const GAP_MS = 5_000;
 const TREND_SKILL = 0.9;
 const TREND_SHARE = 0.9;
 
-const median3 = ([a = 0, b = a, c = b]: readonly number[]): number =>
-  Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
-
 const jumped = (state: OutlookState, demand: DemandState): boolean => {
   if (demand.recent.length < 3) return false;
   const dispersion = Math.max(1, demand.dispersion);
   const variance = Math.max(state.level, 1) * dispersion * (0.6 + 1 / state.samples);
-  return Math.abs(median3(demand.recent) - state.level) > JUMP_DEVIATIONS * Math.sqrt(variance);
+  return Math.abs(median(demand.recent) - state.level) > JUMP_DEVIATIONS * Math.sqrt(variance);
 };
 
 const nextLevel = (state: OutlookState, demand: DemandState): Pick<OutlookState, 'level' | 'samples'> => {
@@ -100,7 +97,7 @@ const nextLevel = (state: OutlookState, demand: DemandState): Pick<OutlookState,
     // One absurd sample among the last two may not lead.
     const [, before = latest] = demand.recent;
     const mean = (latest + before) / 2;
-    return { level: Math.abs(latest - before) > 0.5 * mean ? median3(demand.recent) : mean, samples: 2 };
+    return { level: Math.abs(latest - before) > 0.5 * mean ? median(demand.recent) : mean, samples: 2 };
   }
   const samples = Math.min(LEVEL_SAMPLES, state.samples + 1);
   // While nothing has jumped a single sample is only as much as its share of the average.

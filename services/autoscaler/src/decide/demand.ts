@@ -64,7 +64,7 @@ const PENDING_MAX = 120;
 const GAP_MS = 5_000;
 
 /** Of three values at most, the lower one of two; without sorting, for it is asked for twice a second for every component. */
-const median = ([a, b, c]: readonly number[]): number => {
+export const median = ([a, b, c]: readonly number[]): number => {
   if (a === undefined) return 0;
   if (b === undefined) return a;
   if (c === undefined) return Math.min(a, b);
