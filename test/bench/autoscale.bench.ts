@@ -3,6 +3,8 @@
  *   --traces worldcup,nasa,azure,nab,alibaba,step,sawtooth   --policies slo,hpa-rps,hpa-cpu,kpa,target,threshold (or name@knob)
  *   --tiers 1,2,5   --startup 3,10,60,180 (s)   --seeds 5 (1..5)   --concurrency 1   --percentile 99
  *   --hours 6   length of a seed's piece of a trace
+ *   --warm 0   fewest instances of a tier, as a share of what the peak keeps busy
+ *   --patience 10   seconds after which a waiting request is refused; less than the objective: what is late is shed
  *   --given '{"kind":"slo","holdMs":60000}'   a policy with options of its own, named by --as
  *   --results FILE   finished cells are appended and not played again   --workers 2   processes
  *   --data ../shared/traces   folder of the traces (default: MITOSIS_TRACES, then this)
@@ -12,6 +14,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { ScalingPolicy } from '@mitosis/contracts';
+import { RUN_DEFAULTS } from '@mitosis/simulation/workload';
 import { hindsightOf, playCell, type Contest, type Setting } from './autoscale/cell.js';
 import { CONTENDERS, isContender } from './autoscale/policies.js';
 import { Results } from './autoscale/results.js';
@@ -27,6 +30,8 @@ const { values } = parseArgs({
     concurrency: { type: 'string', default: '1' },
     percentile: { type: 'string', default: '99' },
     hours: { type: 'string', default: '6' },
+    warm: { type: 'string', default: '0' },
+    patience: { type: 'string', default: String(RUN_DEFAULTS.patienceS) },
     given: { type: 'string' },
     as: { type: 'string', default: 'given' },
     results: { type: 'string', default: '' },
@@ -71,6 +76,8 @@ const settings: readonly Setting[] = values.traces.split(',').flatMap((trace) =>
         concurrency: Number(values.concurrency),
         percentile: Number(values.percentile),
         hours: Number(values.hours),
+        warm: Number(values.warm),
+        patienceS: Number(values.patience),
       })),
     ),
   ),

@@ -19,6 +19,10 @@ export interface Setting extends Piece {
   readonly startS: number;
   /** Of the objective, which the slo policy is given; lateness is judged by the bound alone. */
   readonly percentile: number;
+  /** Fewest instances of a tier, as a share of what the peak keeps busy: warm for a surge that no start is quick enough for. */
+  readonly warm: number;
+  /** Requests that would wait longer are refused at once, which is late, too; seconds. */
+  readonly patienceS: number;
 }
 
 export interface Contest {
@@ -45,6 +49,7 @@ const applicationOf = (setting: Setting, contest: Contest | null): Application =
     concurrency: setting.concurrency,
     peakRate: (PEAK_ERLANG * setting.concurrency) / FIRST_SERVICE_S,
     maxFactor: MAX_FACTOR,
+    minFactor: setting.warm,
     policy: (tier) => {
       if (contest === null) return { kind: 'fixed' };
       if (contest.given !== undefined) return contest.given;
@@ -65,7 +70,7 @@ export interface Hindsight {
 
 /** What hindsight would have run; the same for every policy. */
 export const hindsightOf = (folder: string, setting: Setting): Hindsight => {
-  const application = applicationOf(setting, null);
+  const application = applicationOf({ ...setting, warm: 0 }, null);
   const trace = loadOf(folder, setting);
   return {
     clairvoyant: clairvoyantFor(
@@ -92,6 +97,7 @@ export const playCell = (
     application,
     trace,
     seed: setting.seed,
+    patienceS: setting.patienceS,
     everyS,
     samples,
   });

@@ -14,6 +14,8 @@ export const keyOf = (setting: Setting, { policy, knob }: Contest): string =>
     setting.concurrency,
     setting.percentile,
     setting.hours,
+    setting.warm,
+    setting.patienceS,
   ].join(' ');
 
 export class Results {

@@ -40,6 +40,8 @@ export interface ChainOptions {
   /** Requests per second at the entry at the peak, and how many times what it needs an operator allows at most. */
   readonly peakRate: number;
   readonly maxFactor: number;
+  /** Kept running likewise; absent: one instance of each tier. */
+  readonly minFactor?: number;
 }
 
 /** Unlike each other in what a request takes and in how often they are visited, as the tiers of real applications are. */
@@ -53,13 +55,18 @@ const TIERS = [
 
 const CPU_SHARE = 0.9;
 
-const componentOf = (name: string, next: string | undefined, policy: ScalingPolicy, max: number): Component =>
+const componentOf = (
+  name: string,
+  next: string | undefined,
+  policy: ScalingPolicy,
+  scale: Pick<Component['scale'], 'min' | 'max'>,
+): Component =>
   bareComponent(name, {
     dependsOn:
       next === undefined
         ? []
         : [{ component: componentName(next), condition: 'started', required: true, restart: false }],
-    scale: { min: 1, max, initial: 1 },
+    scale: { ...scale, initial: scale.min },
     policy,
   });
 
@@ -93,15 +100,20 @@ export const chainApplication = (options: ChainOptions): Application => {
       cpuCores: options.concurrency * CPU_SHARE,
     };
   };
-  const most = (i: number): number =>
-    Math.ceil((options.maxFactor * options.peakRate * (tiers[i]?.visits ?? 1)) / seen(i).capacity);
+  const times = (factor: number, i: number): number =>
+    Math.max(1, Math.ceil((factor * options.peakRate * (tiers[i]?.visits ?? 1)) / seen(i).capacity));
   const serviceMs = tiers.reduce((sum, tier) => sum + tier.serviceMs * tier.visits, 0);
   // Without any queue about 1 in 1,500 requests is late, at every length of the chain.
   const objectiveMs = 100 + 2 * serviceMs + 60 * Math.max(0, tiers.length - 2);
   return {
     typeGraph: bareTypeGraph(
       'simulated',
-      names.map((name, i) => componentOf(name, names[i + 1], options.policy(seen(i)), most(i))),
+      names.map((name, i) =>
+        componentOf(name, names[i + 1], options.policy(seen(i)), {
+          min: times(options.minFactor ?? 0, i),
+          max: times(options.maxFactor, i),
+        }),
+      ),
       {
         objective: {
           latency: [{ percentile: options.percentile, ms: objectiveMs }],
