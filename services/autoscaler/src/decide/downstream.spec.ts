@@ -25,6 +25,28 @@ describe('time in dependencies', () => {
     expect(found?.inFlight).toBeCloseTo(0.6);
   });
 
+  it('takes how often it is called from ten seconds, not from the last one', () => {
+    const bursty = seen(20, 30);
+    const metrics = new Map([
+      ['web', seen(10, 100)],
+      ['payment', { ...bursty, requests: { ...bursty.requests, last1: aWindow({ rate: 60, meanMs: 40 }) } }],
+    ]);
+    expect(downstreamOf(aTypeGraph([web, payment]), metrics, web)?.last1Ms).toBeCloseTo(80);
+  });
+
+  it('knows how far its calls spread the time of a request, the chance to be called once more included', () => {
+    const spreadAt = (rate: number): number | undefined => {
+      const metrics = new Map([
+        ['web', seen(10, 100)],
+        ['payment', { requests: someRequests(aWindow({ rate, meanMs: 30, p95Ms: 70 })), usage: null }],
+      ]);
+      return downstreamOf(aTypeGraph([web, payment]), metrics, web)?.spreadMs;
+    };
+    expect(spreadAt(10)).toBeCloseTo(40);
+    expect(spreadAt(40)).toBeCloseTo(80);
+    expect(spreadAt(15)).toBeCloseTo(Math.hypot(Math.sqrt(1.5) * 40, 1.645 * 0.5 * 30));
+  });
+
   it('leaves out connections, which outlive requests', () => {
     const metrics = new Map([
       ['web', seen(10, 100)],

@@ -58,5 +58,5 @@ export const observePrice = (
 };
 
 /** `correction`: what the budget that was really used says. */
-export const fairPriceOf = (state: FairPrice, correction: number, capacity: number): number =>
-  within(Math.exp(state.log) * correction, capacity);
+export const fairPriceOf = (log: number, correction: number, capacity: number): number =>
+  within(Math.exp(log) * correction, capacity);

@@ -32,6 +32,37 @@ const seen = (
   return model;
 };
 
+/** Of a component whose requests take 50 ms and wait 215 ms for what it calls, each measured with chance errors. */
+const calling = (from: InstanceModel, seconds: number, ownMs = 50): InstanceModel => {
+  let model = from;
+  for (let second = 0; second < seconds; second += 1) {
+    // Two waves whose lengths share nothing: errors of 12 ms at most in what it takes, of 25 ms in what was taken out.
+    const meanMs = ownMs + 215 + 12 * Math.sin(1.7 * second);
+    const outsideMs = 215 + 25 * Math.sin(2.3 * second + 1);
+    const requests = someRequests(aWindow({ rate: 60, meanMs, p95Ms: meanMs + 110 }), { inFlight: 16 });
+    const downstream = { last1Ms: outsideMs, last10Ms: outsideMs, spreadMs: 100, inFlight: 13 };
+    const at = { nowMs: 1_000_000 + second * 1_000, count: 5, ready: 5, requests, downstream };
+    model = observeInstances(model, anObservation(at), 810);
+  }
+  return model;
+};
+
+describe('service time of a component that calls others', () => {
+  it('is what it takes itself, not the least of many differences that chance made too small', () => {
+    const model = calling(EMPTY_MODEL, 600);
+    expect(model.serviceMs).toBeGreaterThan(42);
+    expect(model.serviceMs).toBeLessThan(58);
+    // √(110² − 100²) above the mean.
+    expect(model.serviceP95Ms - model.serviceMs).toBeGreaterThan(35);
+    expect(model.serviceP95Ms - model.serviceMs).toBeLessThan(60);
+  });
+
+  it('is found again when it was taken for too short', () => {
+    const short: InstanceModel = { ...known, version: 'v1', serviceMs: 12, serviceP95Ms: 200 };
+    expect(calling(short, 600).serviceMs).toBeGreaterThan(40);
+  });
+});
+
 describe('capacity of an instance', () => {
   it('is what it completes while a queue grows and answers take long', () => {
     expect(seen(known, 100, 400, 60, 4).capacity).toBeCloseTo(20, 5);

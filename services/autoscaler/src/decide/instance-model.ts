@@ -4,7 +4,7 @@
  * that a slow third party never looks like a want of instances. Must never learn service time from congested windows
  * (latency then contains the queue) nor capacity from idle ones (throughput then is only the demand).
  */
-import type { ComponentObservation, RequestWindow } from './observation.js';
+import type { ComponentObservation, Downstream, RequestWindow } from './observation.js';
 import { utilisationAt } from './queueing.js';
 
 export type InstanceModel = {
@@ -108,6 +108,12 @@ const chooseWindow = (observation: ComponentObservation): RequestWindow | null =
   return usable(observation, last10, REQUESTS_MIN_LONG) ? last10 : null;
 };
 
+/** What is left of the spread when that of the dependencies is taken out: squares add. */
+const ownSpreadMs = (window: RequestWindow, downstream: Downstream | null): number => {
+  const whole = Math.max(0, window.p95Ms - window.meanMs);
+  return Math.sqrt(Math.max(0, whole ** 2 - (downstream?.spreadMs ?? 0) ** 2));
+};
+
 const perInstance = (
   observation: ComponentObservation,
   model: InstanceModel,
@@ -127,26 +133,36 @@ const perInstance = (
           CHANCE_DEVIATIONS * Math.sqrt(window.rate / window.seconds),
       ) / ready,
     ownMs: Math.max(window.meanMs - outsideMs, 0.01),
-    ownP95Ms: Math.max(window.p95Ms - outsideMs, window.meanMs - outsideMs, 0.01),
+    ownP95Ms: Math.max(window.meanMs - outsideMs, 0.01) + ownSpreadMs(window, downstream),
     outsideMs,
     busy: model.serviceMs === 0 ? busyNow : 0.5 * (model.busy + busyNow),
     growing: busyNow >= model.busy,
   };
 };
 
+/** Of the time in dependencies that was taken out: the rest may be that much too large by chance. */
+const BLUR_SHARE = 0.15;
+
 /** How much longer a request takes than without a queue: measured on the completed, and by Little's law on those inside. */
 const congestion = (model: InstanceModel, seen: InstanceWindow): number => {
   const impliedByLittle = seen.rate > 0 && seen.busy >= WAITING_BUSY_MIN ? seen.busy / seen.rate : 0;
-  return Math.max(seen.ownMs / 1_000, impliedByLittle) / (model.serviceMs / 1_000);
+  const surelyMs = Math.max(seen.ownMs - BLUR_SHARE * seen.outsideMs, Math.min(seen.ownMs, model.serviceMs));
+  return Math.max(surelyMs / 1_000, impliedByLittle) / (model.serviceMs / 1_000);
 };
 
 /** Above this load some of the time is waiting, however little: taken for service it would raise what counts as calm. */
 const UNBLURRED_LOAD_MAX = 0.7;
 
+/** Of the service time downwards, upwards, and upwards where it is blurred. */
+const GAINS = [0.2, 0.05, 0.001] as const;
+/** A difference of two measurements is often too small by chance: taken over quickly it would be the least of many. */
+const GAINS_OF_A_DIFFERENCE = [0.03, 0.03, 0.01] as const;
+
 const learnService = (model: InstanceModel, seen: InstanceWindow, calm: boolean): InstanceModel => {
   if (!calm && seen.ownMs >= model.serviceMs) return model;
   const blurred = model.serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
-  const gain = seen.ownMs < model.serviceMs ? 0.2 : blurred ? 0.001 : 0.05;
+  const [down, up, upBlurred] = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
+  const gain = seen.ownMs < model.serviceMs ? down : blurred ? upBlurred : up;
   const towards = (from: number, to: number): number => (from === 0 ? to : from + gain * (to - from));
   return {
     ...model,

@@ -6,12 +6,18 @@ import type { Component, InstanceRecord, Objective, ScalingPolicy } from '@mitos
 import { pluginFor } from '../plugins/index.js';
 import { activate } from './activation.js';
 import { downstreamOf } from './downstream.js';
+import { endToEndOf } from './end-to-end.js';
 import { expectedLateOf, type ExpectedLate } from './expected-late.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { EMPTY_SPLIT, shareIn, stepSplit, waitIn, type SplitState } from './objective-split.js';
 import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
-import { withoutAbsurdities, type ComponentObservation, type Downstream } from './observation.js';
+import {
+  withoutAbsurdities,
+  type ComponentObservation,
+  type Downstream,
+  type EndToEnd,
+} from './observation.js';
 import type { PolicySettings, PolicyState, Recommendation, ScalingPolicyPlugin } from './policy.js';
 import { EMPTY_VISITS, observeVisits, visitsFrom, type VisitsState } from './visits.js';
 
@@ -101,10 +107,11 @@ interface Seen {
   readonly downstream: Downstream | null;
   readonly heldBack: number;
   readonly waitMs: number | null;
+  readonly endToEnd: EndToEnd | null;
 }
 
 const observe = (input: LevelInput, component: Component, seen: Seen): ComponentObservation => {
-  const { ready, instances, objective, downstream, heldBack, waitMs } = seen;
+  const { ready, instances, objective, downstream, heldBack, waitMs, endToEnd } = seen;
   const { name } = component;
   const target = input.targets.get(name);
   const metrics = input.metrics?.get(name);
@@ -127,6 +134,7 @@ const observe = (input: LevelInput, component: Component, seen: Seen): Component
     downstream,
     heldBack,
     waitMs,
+    endToEnd,
     external: input.external?.get(name) ?? {},
   });
 };
@@ -216,16 +224,18 @@ export const stepLevel = (
   const visits = observeVisits(state.visits, input.typeGraph, input.metrics, input.nowMs, (name) =>
     downstreams.get(name),
   );
+  const perRequest = visitsOf(input, visits.state);
   const level = levelObjective(input.typeGraph, input.handedDown);
   const split = stepSplit(state.split, {
     level: input,
     objective: level,
     policies: state.components,
     calmTailMs: calm.calmTailMs,
-    visits: visitsOf(input, visits.state),
+    visits: perRequest,
   });
   const objectives = objectivesOf(input, level, calm.calmMs, split);
   const instances = instancesOf(input.instances);
+  const judged = endToEndOf(input, level, calm.calmMs, perRequest, state.components);
   const components: Record<string, ComponentState> = {};
   const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
     const { name } = component;
@@ -239,6 +249,7 @@ export const stepLevel = (
       heldBack: visits.heldBack.get(name) ?? 0,
       // A bound of its own says itself how long a request may wait here.
       waitMs: component.objective?.latency.length ? null : waitIn(split, name),
+      endToEnd: judged(component),
     });
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();
     const { state: after, recommendation } = plugin.step(from, observation, component.policy, settings);
@@ -253,8 +264,7 @@ export const stepLevel = (
       component,
       observation,
       recommendation: activation.recommendation,
-      expectedLate: () =>
-        atEntry(expectedLateOf(now, observation), visitsOf(input, visits.state).get(name) ?? 1),
+      expectedLate: () => atEntry(expectedLateOf(now, observation), perRequest.get(name) ?? 1),
     };
   });
   return { state: { components, ready, ...calm, split, visits: visits.state }, advice, objectives };

@@ -59,6 +59,7 @@ export const anObservation = (overrides: Partial<ComponentObservation> = {}): Co
   downstream: null,
   heldBack: 0,
   waitMs: null,
+  endToEnd: null,
   external: {},
   ...overrides,
 });

@@ -41,6 +41,8 @@ export interface Downstream {
   /** Time spent in dependencies per request of this component, in the last second and the last ten; null: unknown. */
   readonly last1Ms: number | null;
   readonly last10Ms: number | null;
+  /** How far the 95th percentile of that time is above its mean, calls taken as independent; 0: unknown. */
+  readonly spreadMs: number;
   /** Its requests that are in dependencies now. */
   readonly inFlight: number;
 }
@@ -52,6 +54,30 @@ export interface ExternalAnswer {
   readonly predicted: { readonly percentile: number; readonly ms: number } | null;
   /** When it came. */
   readonly atMs: number;
+}
+
+/**
+ * What the objective of a component is judged by where that is a share of the level's: the requests at the entry. Lateness
+ * there is the sum of what all components on the way cause, and is to be paid for where that is cheapest.
+ */
+export interface EndToEnd {
+  /** Of the entry, last 10 s. */
+  readonly window: RequestWindow | null;
+  /** Per second: refused by any component on the way. */
+  readonly rejectedRate: number;
+  /** The level's bound, or the entry's own where that is stricter. */
+  readonly boundMs: number;
+  /** Its percentile, 0..100. */
+  readonly percentile: number;
+  /** Requests of this component per request at the entry, above 0. */
+  readonly visits: number;
+  /**
+   * Late requests that capacity for one request a second at the entry must save, where that is dearest: a tier that buys
+   * for a surge which another lets pass buys for nothing. Natural logarithm; null: no tier knows a price yet.
+   */
+  readonly price: number | null;
+  /** Most of the lateness lies in what the level does not scale itself. */
+  readonly excused: boolean;
 }
 
 export interface ComponentObservation {
@@ -83,6 +109,8 @@ export interface ComponentObservation {
   readonly heldBack: number;
   /** What a request may wait in this component, in ms, by the split of the level's objective; null: nothing is said. */
   readonly waitMs: number | null;
+  /** null: the objective is about this component's own requests. */
+  readonly endToEnd: EndToEnd | null;
   /** By address; without those that never answered. */
   readonly external: Readonly<Record<string, ExternalAnswer>>;
 }

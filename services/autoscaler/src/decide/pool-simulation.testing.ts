@@ -214,6 +214,7 @@ export class PoolSimulation {
       usage: null,
       heldBack: 0,
       waitMs: null,
+      endToEnd: null,
       external: {},
       downstream:
         downstreamMs === null
@@ -221,6 +222,7 @@ export class PoolSimulation {
           : {
               last1Ms: downstreamMs,
               last10Ms: downstreamMs,
+              spreadMs: 0,
               inFlight: Math.max(0, insideDownstream - atWork),
             },
     };

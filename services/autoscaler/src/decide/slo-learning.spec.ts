@@ -159,10 +159,10 @@ describe('fair price', () => {
   it('is an average that one look cannot move far, within what an instance can complete', () => {
     let price = EMPTY_PRICE;
     for (let i = 1; i <= 100; i += 1) price = observePrice(price, i * 10_000, chances, worth, 0.01);
-    const before = fairPriceOf(price, 1, 20);
+    const before = fairPriceOf(price.log, 1, 20);
     const after = observePrice(price, 1_010_000, { rates: [1], weights: [1] }, worth, 0.01);
-    expect(fairPriceOf(after, 1, 20)).toBeGreaterThan(0.8 * before);
-    expect(fairPriceOf(after, 1e9, 20)).toBeLessThan(20);
-    expect(fairPriceOf(after, 1e-9, 20)).toBeGreaterThan(0);
+    expect(fairPriceOf(after.log, 1, 20)).toBeGreaterThan(0.8 * before);
+    expect(fairPriceOf(after.log, 1e9, 20)).toBeLessThan(20);
+    expect(fairPriceOf(after.log, 1e-9, 20)).toBeGreaterThan(0);
   });
 });

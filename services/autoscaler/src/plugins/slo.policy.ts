@@ -159,14 +159,15 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
   // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
   const completed = window.rate + observation.heldBack;
   const demand = observeDemand(state.demand, { nowMs, completed, inside });
-  const late = bound && {
-    nowMs,
+  const own = bound && {
     window: requests?.last10 ?? null,
     rejectedRate: requests?.rejectedRate ?? 0,
     boundMs: bound.ms,
-    allowed: allowedOf(bound.percentile),
+    percentile: bound.percentile,
     excused: isExcused(model, observation),
   };
+  const judged = own && (observation.endToEnd ?? own);
+  const late = judged && { ...judged, nowMs, allowed: allowedOf(judged.percentile) };
   return {
     ...state,
     model,
@@ -207,10 +208,28 @@ export const worthOf = (input: PlanInput): Worth | null => {
   };
 };
 
-const priced = (worth: Worth, state: SloState, allowed: number): Worth => ({
-  ...worth,
-  price: fairPriceOf(state.price, correctionOf(state.budget, allowed, state.outlook.level), worth.capacity),
+/** What the account of late requests is kept of: requests per second here or at the entry, and the share allowed of them. */
+const accountOf = (
+  { outlook }: Pick<SloState, 'outlook'>,
+  { endToEnd }: ComponentObservation,
+  percentile: number,
+): { readonly allowed: number; readonly rate: number } => ({
+  allowed: allowedOf(endToEnd?.percentile ?? percentile),
+  rate: outlook.level / (endToEnd?.visits ?? 1),
 });
+
+const priced = (
+  worth: Worth,
+  state: SloState,
+  observation: ComponentObservation,
+  percentile: number,
+): Worth => {
+  const { allowed, rate } = accountOf(state, observation, percentile);
+  const { price = null, visits = 1 } = observation.endToEnd ?? {};
+  const shared = price === null ? -Infinity : price + Math.log(worth.capacity / visits);
+  const log = Math.max(state.price.log, shared);
+  return { ...worth, price: fairPriceOf(log, correctionOf(state.budget, allowed, rate), worth.capacity) };
+};
 
 const bestCount = (chances: Chances, worth: Worth): number =>
   worthWhole(chances, worthCount(chances, worth), worth);
@@ -276,7 +295,7 @@ const planFor = (observation: ComponentObservation, state: SloState, forecast: F
     const price = isPriceDue(state.price, observation.nowMs)
       ? observePrice(state.price, observation.nowMs, outlook.atEnd, worth, allowed)
       : state.price;
-    const known = priced(worth, { ...state, price }, allowed);
+    const known = priced(worth, { ...state, price }, observation, bound.percentile);
     return { ...planByWorth(input, known, observation, outlook, state.extra), fair: price };
   }
   const plan = planWithHysteresis(base, observation);
@@ -338,11 +357,15 @@ const step = (
 const recommend = (
   observation: ComponentObservation,
   { plan, input, keep, price }: Planned,
-  { budget, outlook }: SloState,
+  state: SloState,
   forecast: Forecast,
   held: HeldCount,
 ): Recommendation => {
   const bound = input.model.serviceMs > 0 ? strictest(input.objective) : null;
+  const budgetSpent = (percentile: number): number => {
+    const { allowed, rate } = accountOf(state, observation, percentile);
+    return spentOf(state.budget, allowed, rate);
+  };
   const predictedMs = (): number | null =>
     bound === null ? null : predictMs(input, Math.max(1, held.count), bound.percentile);
   return {
@@ -364,7 +387,7 @@ const recommend = (
           ? {}
           : {
               price: round(price, 4),
-              budgetSpent: round(spentOf(budget, allowedOf(bound.percentile), outlook.level), 3),
+              budgetSpent: round(budgetSpent(bound.percentile), 3),
             }),
       };
     },

@@ -1,0 +1,103 @@
+/**
+ * By which requests the components on the way to an answer are judged: those at the entry, all by the same. Each by its
+ * own would spend the whole budget of late requests once more, and the entry would buy against a queue that stands below
+ * it. One account, and one price of lateness for the whole chain: where a surge is let pass by one tier and
+ * not by the next, the first was bought for nothing.
+ */
+import type { Component, Objective } from '@mitosis/contracts';
+import type { SloState } from '../plugins/slo.policy.js';
+import { strictest } from '../plugins/slo-text.js';
+import { capacityOf } from './instance-model.js';
+import { componentOf, isScaled, type LevelInput } from './level-input.js';
+import { bothObjectives, reachableFrom } from './objectives.js';
+import type { PolicyState } from './policy.js';
+import { isPlausible, type EndToEnd } from './observation.js';
+
+/** What is not ours takes this many times what it usually does: lateness is its doing, and nothing is bought against it. */
+const EXCUSED_RATIO = 2;
+/** Components that are called more seldom count as called so often. */
+const VISITS_MIN = 0.01;
+
+interface PolicyOf {
+  readonly kind: string;
+  readonly policy: PolicyState;
+}
+
+interface Path {
+  /** Per second: refused by any component of ours, which fails the request that called it. */
+  readonly rejectedRate: number;
+  /** Time per request at the entry: in what is not scaled here, now and usually, and usually in what is. */
+  readonly outsideMs: number;
+  readonly usualOutsideMs: number;
+  readonly usualOwnMs: number;
+}
+
+const pathOf = (
+  { typeGraph, metrics }: LevelInput,
+  names: Iterable<string>,
+  calmMs: { readonly [component: string]: number },
+  visits: ReadonlyMap<string, number>,
+): Path => {
+  const path = { rejectedRate: 0, outsideMs: 0, usualOutsideMs: 0, usualOwnMs: 0 };
+  for (const name of names) {
+    const component = componentOf(typeGraph, name);
+    const requests = metrics?.get(name)?.requests;
+    if (component === undefined || requests === undefined) continue;
+    const perRequest = visits.get(name) ?? 1;
+    const usualMs = perRequest * (Object.hasOwn(calmMs, name) ? (calmMs[name] ?? 0) : 0);
+    if (isScaled(component)) {
+      path.rejectedRate += requests.rejectedRate;
+      path.usualOwnMs += usualMs;
+    } else {
+      path.usualOutsideMs += usualMs;
+      path.outsideMs += requests.last10 === null ? usualMs : perRequest * requests.last10.meanMs;
+    }
+  }
+  return path;
+};
+
+/** Of one tier, by its own plan and for the requests at the entry; null: it knows none yet. */
+const priceOf = ({ kind, policy }: PolicyOf, cpus: number, visits: number): number | null => {
+  if (kind !== 'slo') return null;
+  const { model, price } = policy as SloState;
+  const capacity = capacityOf(model, cpus);
+  return price.looks > 0 && capacity > 0 ? price.log - Math.log(capacity / visits) : null;
+};
+
+/** null for what is judged by its own requests: it alone is asked for, has a bound of its own, or is not on the way. */
+export const endToEndOf = (
+  input: LevelInput,
+  objective: Objective | null,
+  calmMs: { readonly [component: string]: number },
+  visits: ReadonlyMap<string, number>,
+  policies: { readonly [component: string]: PolicyOf },
+): ((component: Component) => EndToEnd | null) => {
+  const { typeGraph, metrics } = input;
+  const { entry } = typeGraph;
+  if (entry === null || metrics === null) return () => null;
+  // The entry's own objective is end to end, too.
+  const bound = strictest(bothObjectives(componentOf(typeGraph, entry)?.objective ?? null, objective));
+  if (bound === null) return () => null;
+  const names = reachableFrom(typeGraph, entry);
+  const seen = metrics.get(entry)?.requests.last10 ?? null;
+  const path = pathOf(input, names, calmMs, visits);
+  const shared = {
+    window: seen !== null && isPlausible(seen) ? seen : null,
+    rejectedRate: path.rejectedRate,
+    boundMs: bound.ms,
+    percentile: bound.percentile,
+    excused: path.outsideMs > EXCUSED_RATIO * path.usualOutsideMs && path.outsideMs > path.usualOwnMs,
+  };
+  const isJudged = ({ name, objective: own }: Component): boolean =>
+    names.size > 1 && names.has(name) && (name === entry || own === null || own.latency.length === 0);
+  const visitsOf = (name: string): number => Math.max(VISITS_MIN, visits.get(name) ?? 1);
+  const prices = [...names].flatMap((name): readonly number[] => {
+    const component = componentOf(typeGraph, name);
+    const known = Object.hasOwn(policies, name) ? policies[name] : undefined;
+    if (component === undefined || known === undefined || !isJudged(component)) return [];
+    const price = priceOf(known, component.resources.limits.cpus, visitsOf(name));
+    return price === null ? [] : [price];
+  });
+  const price = prices.length === 0 ? null : Math.max(...prices);
+  return (component) => (isJudged(component) ? { ...shared, price, visits: visitsOf(component.name) } : null);
+};
