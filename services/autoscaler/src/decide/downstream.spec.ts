@@ -67,6 +67,23 @@ describe('time in dependencies', () => {
     expect(downstreamOf(graph, metrics, admin)?.inFlight).toBeCloseTo(0.5);
   });
 
+  it('believes no absurd figures of a dependency', () => {
+    const graph = aTypeGraph([web, payment]);
+    for (const absurd of [{ meanMs: Number.NaN }, { rate: -1 }, { p95Ms: Infinity }]) {
+      const requests = someRequests(aWindow({ rate: 20, ...absurd }), { inFlight: Number.NaN });
+      const metrics = new Map([
+        ['web', seen(10, 100)],
+        ['payment', { requests, usage: null }],
+      ]);
+      expect(downstreamOf(graph, metrics, web)).toEqual({
+        last1Ms: null,
+        last10Ms: null,
+        spreadMs: 0,
+        inFlight: 0,
+      });
+    }
+  });
+
   it('says unknown, not zero, when a dependency is not measured', () => {
     const found = downstreamOf(aTypeGraph([web, payment]), new Map([['web', seen(10, 100)]]), web);
     expect(found?.last10Ms).toBeNull();

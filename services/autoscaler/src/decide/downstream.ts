@@ -6,14 +6,17 @@
 import type { Component, TypeGraph } from '@mitosis/contracts';
 import { answersFor, callersOf } from './call-graph.js';
 import type { ComponentMetrics } from './level-input.js';
-import type { Downstream, RequestWindow } from './observation.js';
+import { isPlausible, soundRequests, type Downstream, type RequestWindow } from './observation.js';
 import { perKey } from './per-key.js';
 
 type Metrics = ReadonlyMap<string, ComponentMetrics>;
 type WindowName = 'last1' | 'last10';
 
-const windowOf = (metrics: Metrics, name: string, window: WindowName): RequestWindow | null =>
-  metrics.get(name)?.requests[window] ?? null;
+/** null: nothing is known, or what is said cannot be so. */
+const windowOf = (metrics: Metrics, name: string, window: WindowName): RequestWindow | null => {
+  const seen = metrics.get(name)?.requests[window] ?? null;
+  return seen !== null && isPlausible(seen) ? seen : null;
+};
 
 interface Called {
   /** Requests per second of all callers together in the last ten seconds; 0: nobody calls, or nothing is known. */
@@ -83,9 +86,9 @@ export const downstreamOf = (
   const own = windowOf(metrics, component.name, 'last10')?.rate ?? 0;
   const called = calledIn(typeGraph)(metrics);
   const inside = (name: string): number => {
-    const requests = metrics.get(name)?.requests;
+    const requests = soundRequests(metrics.get(name)?.requests ?? null);
     const { rate } = called(name);
-    return requests === undefined || rate <= 0 ? 0 : (requests.inFlight + requests.queued) * (own / rate);
+    return requests === null || rate <= 0 ? 0 : (requests.inFlight + requests.queued) * (own / rate);
   };
   return {
     last1Ms: sumKnown(dependencies.map((name) => called(name).last1Ms)),

@@ -101,10 +101,19 @@ describe('the account of a chain', () => {
     expect(priceBy({ web: { kind: 'fixed', policy: {} } })).toBeNull();
   });
 
-  it('does not believe an absurd entry', () => {
+  it('does not believe absurd figures', () => {
     const absurd = { ...aWindow(), p99Ms: Number.NaN };
     const of = judgedBy(inputOf({ ...QUIET, web: { requests: someRequests(absurd), usage: null } }));
     expect(of(api)?.window).toBeNull();
+    const refusing = judgedBy(inputOf({ ...QUIET, api: seen(30, 60, 40, Number.NaN) }));
+    expect(refusing(api)?.rejectedRate).toBe(0);
+  });
+
+  it('leaves out connections, which outlive requests', () => {
+    const store = aComponent('bank', {
+      ports: [{ name: '5432', target: 5432, protocol: 'tcp', published: [] }],
+    });
+    expect(judgedBy(inputOf({ ...QUIET, bank: seen(60_000) }, [web, api, store]))(web)?.excused).toBe(false);
   });
 
   it('is spent alike in all tiers, wherever the queue stands', () => {

@@ -1,17 +1,18 @@
 /**
  * By which requests the components on the way to an answer are judged: those at the entry, all by the same. Each by its
  * own would spend the whole budget of late requests once more, and the entry would buy against a queue that stands below
- * it. One account, and one price of lateness for the whole chain: where a surge is let pass by one tier and
- * not by the next, the first was bought for nothing.
+ * it. One account, and one price of lateness for the whole chain: what one tier lets pass and the next does not was bought
+ * for nothing.
  */
 import type { Component, Objective } from '@mitosis/contracts';
 import type { SloState } from '../plugins/slo.policy.js';
 import { strictest } from '../plugins/slo-text.js';
+import { speaksHttp } from './call-graph.js';
 import { capacityOf } from './instance-model.js';
 import { componentOf, isScaled, type LevelInput } from './level-input.js';
 import { bothObjectives, reachableFrom } from './objectives.js';
 import type { PolicyState } from './policy.js';
-import { isPlausible, type EndToEnd } from './observation.js';
+import { soundRequests, type EndToEnd, type RequestMetrics } from './observation.js';
 
 /** What is not ours takes this many times what it usually does: lateness is its doing, and nothing is bought against it. */
 const EXCUSED_RATIO = 2;
@@ -32,6 +33,9 @@ interface Path {
   readonly usualOwnMs: number;
 }
 
+const soundIn = (metrics: LevelInput['metrics'], name: string): RequestMetrics | null =>
+  soundRequests(metrics?.get(name)?.requests ?? null);
+
 const pathOf = (
   { typeGraph, metrics }: LevelInput,
   names: Iterable<string>,
@@ -41,8 +45,9 @@ const pathOf = (
   const path = { rejectedRate: 0, outsideMs: 0, usualOutsideMs: 0, usualOwnMs: 0 };
   for (const name of names) {
     const component = componentOf(typeGraph, name);
-    const requests = metrics?.get(name)?.requests;
-    if (component === undefined || requests === undefined) continue;
+    const requests = soundIn(metrics, name);
+    // Connections of other protocols outlive requests.
+    if (component === undefined || requests === null || !speaksHttp(component)) continue;
     const perRequest = visits.get(name) ?? 1;
     const usualMs = perRequest * (Object.hasOwn(calmMs, name) ? (calmMs[name] ?? 0) : 0);
     if (isScaled(component)) {
@@ -79,10 +84,9 @@ export const endToEndOf = (
   const bound = strictest(bothObjectives(componentOf(typeGraph, entry)?.objective ?? null, objective));
   if (bound === null) return () => null;
   const names = reachableFrom(typeGraph, entry);
-  const seen = metrics.get(entry)?.requests.last10 ?? null;
   const path = pathOf(input, names, calmMs, visits);
   const shared = {
-    window: seen !== null && isPlausible(seen) ? seen : null,
+    window: soundIn(metrics, entry)?.last10 ?? null,
     rejectedRate: path.rejectedRate,
     boundMs: bound.ms,
     percentile: bound.percentile,

@@ -136,7 +136,8 @@ export const isPlausible = (window: RequestWindow): boolean =>
 
 const isSound = (window: RequestWindow | null): boolean => window === null || isPlausible(window);
 
-const soundRequests = (requests: RequestMetrics | null): RequestMetrics | null => {
+/** With everything absurd turned into unknown; null: of all of it nothing is known. */
+export const soundRequests = (requests: RequestMetrics | null): RequestMetrics | null => {
   if (requests === null) return null;
   const { last1, last10, last60, inFlight, queued, rejectedRate } = requests;
   if (!within(inFlight, RATE_MAX) || !within(queued, RATE_MAX) || !within(rejectedRate, RATE_MAX))
