@@ -3,10 +3,10 @@
  * while the model of any component that the policy `slo` scales is unknown: a guess would be split upon.
  */
 import type { Objective } from '@mitosis/contracts';
-import type { SloState } from '../plugins/slo.policy.js';
 import { sloPlanFor } from '../plugins/slo.policy.js';
-import type { LevelState, LevelStep } from './level.js';
+import type { LevelStep } from './level.js';
 import { cpusOfInstance, type CostPoint } from './level-input.js';
+import { sloStateOf } from './slo-state.js';
 
 /** Multiples of the objective in force that are asked for. */
 const FACTORS = [0.5, 0.75, 1, 1.5, 2, 3];
@@ -19,11 +19,6 @@ const stretched = (objective: Objective | null, factor: number): Objective | nul
         latency: objective.latency.map(({ percentile, ms }) => ({ percentile, ms: ms * factor })),
       };
 
-const sloStateOf = (state: LevelState, component: string): SloState | null => {
-  const own = Object.hasOwn(state.components, component) ? state.components[component] : undefined;
-  return own?.kind === 'slo' ? (own.policy as SloState) : null;
-};
-
 /** `pricePerCpuHour`: mean over the level's sites. Latencies are those of the level's entry. */
 export const costCurve = (
   step: LevelStep,
@@ -34,7 +29,7 @@ export const costCurve = (
     let instances = 0;
     let cpus = 0;
     for (const { component, observation } of step.advice) {
-      const state = sloStateOf(step.state, component.name);
+      const state = sloStateOf(step.state.components, component.name);
       const objective = stretched(observation.objective, factor);
       const count = state === null ? observation.count : sloPlanFor(state, { ...observation, objective });
       if (count === null) return null;

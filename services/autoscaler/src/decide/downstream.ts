@@ -8,6 +8,7 @@ import { answersFor, callersOf } from './call-graph.js';
 import type { ComponentMetrics } from './level-input.js';
 import { isPlausible, soundRequests, type Downstream, type RequestWindow } from './observation.js';
 import { perKey } from './per-key.js';
+import { P95_DEVIATIONS } from './queueing.js';
 
 type Metrics = ReadonlyMap<string, ComponentMetrics>;
 type WindowName = 'last1' | 'last10';
@@ -30,9 +31,6 @@ interface Called {
    */
   readonly spread2: number;
 }
-
-/** Standard deviations between the mean and the 95th percentile of a normal distribution. */
-const P95_DEVIATIONS = 1.645;
 
 const callersRate = (callers: readonly string[], metrics: Metrics, window: WindowName): number => {
   let sum = 0;

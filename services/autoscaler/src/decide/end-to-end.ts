@@ -10,19 +10,14 @@ import { strictest } from '../plugins/slo-text.js';
 import { speaksHttp } from './call-graph.js';
 import { capacityOf } from './instance-model.js';
 import { componentOf, isScaled, type LevelInput } from './level-input.js';
-import { bothObjectives, reachableFrom } from './objectives.js';
-import type { PolicyState } from './policy.js';
+import { bothObjectives, hasOwnBound, reachableFrom } from './objectives.js';
+import { sloStateOf, type Policies } from './slo-state.js';
 import { soundRequests, type EndToEnd, type RequestMetrics } from './observation.js';
 
 /** What is not ours takes this many times what it usually does: lateness is its doing, and nothing is bought against it. */
 const EXCUSED_RATIO = 2;
 /** Components that are called more seldom count as called so often. */
 const VISITS_MIN = 0.01;
-
-interface PolicyOf {
-  readonly kind: string;
-  readonly policy: PolicyState;
-}
 
 interface Path {
   /** Per second: refused by any component of ours, which fails the request that called it. */
@@ -62,9 +57,7 @@ const pathOf = (
 };
 
 /** Of one tier, by its own plan and for the requests at the entry; null: it knows none yet. */
-const priceOf = ({ kind, policy }: PolicyOf, cpus: number, visits: number): number | null => {
-  if (kind !== 'slo') return null;
-  const { model, price } = policy as SloState;
+const priceOf = ({ model, price }: SloState, cpus: number, visits: number): number | null => {
   const capacity = capacityOf(model, cpus);
   return price.looks > 0 && capacity > 0 ? price.log - Math.log(capacity / visits) : null;
 };
@@ -75,7 +68,7 @@ export const endToEndOf = (
   objective: Objective | null,
   calmMs: { readonly [component: string]: number },
   visits: ReadonlyMap<string, number>,
-  policies: { readonly [component: string]: PolicyOf },
+  policies: Policies,
 ): ((component: Component) => EndToEnd | null) => {
   const { typeGraph, metrics } = input;
   const { entry } = typeGraph;
@@ -92,13 +85,13 @@ export const endToEndOf = (
     percentile: bound.percentile,
     excused: path.outsideMs > EXCUSED_RATIO * path.usualOutsideMs && path.outsideMs > path.usualOwnMs,
   };
-  const isJudged = ({ name, objective: own }: Component): boolean =>
-    names.size > 1 && names.has(name) && (name === entry || own === null || own.latency.length === 0);
+  const isJudged = (component: Component): boolean =>
+    names.size > 1 && names.has(component.name) && (component.name === entry || !hasOwnBound(component));
   const visitsOf = (name: string): number => Math.max(VISITS_MIN, visits.get(name) ?? 1);
   const prices = [...names].flatMap((name): readonly number[] => {
     const component = componentOf(typeGraph, name);
-    const known = Object.hasOwn(policies, name) ? policies[name] : undefined;
-    if (component === undefined || known === undefined || !isJudged(component)) return [];
+    const known = sloStateOf(policies, name);
+    if (component === undefined || known === null || !isJudged(component)) return [];
     const price = priceOf(known, component.resources.limits.cpus, visitsOf(name));
     return price === null ? [] : [price];
   });

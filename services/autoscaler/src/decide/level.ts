@@ -11,7 +11,7 @@ import { expectedLateOf, type ExpectedLate } from './expected-late.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { EMPTY_SPLIT, shareIn, stepSplit, waitIn, type SplitState } from './objective-split.js';
-import { levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
+import { hasOwnBound, levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
 import {
   withoutAbsurdities,
   type ComponentObservation,
@@ -248,7 +248,7 @@ export const stepLevel = (
       downstream: downstreams.get(name) ?? null,
       heldBack: visits.heldBack.get(name) ?? 0,
       // A bound of its own says itself how long a request may wait here.
-      waitMs: component.objective?.latency.length ? null : waitIn(split, name),
+      waitMs: hasOwnBound(component) ? null : waitIn(split, name),
       endToEnd: judged(component),
     });
     const from = before?.kind === component.policy.kind ? before.policy : plugin.initial();

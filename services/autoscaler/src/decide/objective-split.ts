@@ -5,12 +5,12 @@
  * every change of a bound makes a tier judge anew.
  */
 import type { Component, Objective, TypeGraph } from '@mitosis/contracts';
-import { variabilityOf, type SloState } from '../plugins/slo.policy.js';
+import { variabilityOf } from '../plugins/slo.policy.js';
 import { strictest } from '../plugins/slo-text.js';
 import { capacityOf } from './instance-model.js';
 import { componentOf, isScaled, type ChildCost, type LevelInput } from './level-input.js';
 import { reachableFrom } from './objectives.js';
-import type { PolicyState } from './policy.js';
+import { sloStateOf, type Policies } from './slo-state.js';
 import { splitWaits, waitOfSum, type WaitPart } from './wait-split.js';
 
 export type SplitState = {
@@ -31,9 +31,7 @@ export interface SplitInput {
   readonly level: LevelInput;
   readonly objective: Objective | null;
   /** State of each component's policy, with its kind. */
-  readonly policies: {
-    readonly [component: string]: { readonly kind: string; readonly policy: PolicyState };
-  };
+  readonly policies: Policies;
   /** 95th percentile of a request in the component and all it calls while nothing waits. */
   readonly calmTailMs: { readonly [component: string]: number };
   readonly visits: ReadonlyMap<string, number>;
@@ -62,9 +60,9 @@ const priceOf = (input: LevelInput, { name, resources }: Component): number => {
 
 /** null: its model is not known yet. */
 const weightOfTier = (input: SplitInput, component: Component, visits: number): number | null => {
-  const policy = own(input.policies, component.name);
-  if (policy?.kind !== 'slo') return null;
-  const { model, demand } = policy.policy as SloState;
+  const state = sloStateOf(input.policies, component.name);
+  if (state === null) return null;
+  const { model, demand } = state;
   const capacity = capacityOf(model, component.resources.limits.cpus);
   if (capacity === 0) return null;
   return (priceOf(input.level, component) * variabilityOf(demand, model) * visits * 1_000) / capacity;

@@ -93,6 +93,10 @@ const scaled = (objective: Objective, share: number): Objective => ({
   throughput: null,
 });
 
+/** It says itself how long its answers may take. */
+export const hasOwnBound = ({ objective }: Component): boolean =>
+  objective !== null && objective.latency.length > 0;
+
 /** What a component has to hold; null: nothing. `given`: its share, where that is known better than by time. */
 export const objectiveFor = (
   typeGraph: TypeGraph,
@@ -102,7 +106,7 @@ export const objectiveFor = (
   given?: number,
 ): Objective | null => {
   if (component.name === typeGraph.entry) return bothObjectives(component.objective, level);
-  if (component.objective !== null && component.objective.latency.length > 0) return component.objective;
+  if (hasOwnBound(component)) return component.objective;
   if (level === null || typeGraph.entry === null) return component.objective;
   const path = reachableFrom(typeGraph, typeGraph.entry);
   if (!path.has(component.name)) return component.objective;

@@ -3,6 +3,9 @@
  * components. Must stay finite for every input: an overloaded pool answers Infinity, never NaN.
  */
 
+/** Standard deviations between the mean and the 95th percentile of a normal distribution. */
+export const P95_DEVIATIONS = 1.645;
+
 export interface Pool {
   /** Arrivals per second. */
   readonly rate: number;

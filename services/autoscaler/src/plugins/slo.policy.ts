@@ -43,8 +43,10 @@ import {
 } from '../decide/policy.js';
 import { EMPTY_PRICE, fairPriceOf, isPriceDue, observePrice, type FairPrice } from '../decide/fair-price.js';
 import { correctionOf, EMPTY_BUDGET, observeLate, spentOf, type LateBudget } from '../decide/late-budget.js';
+import { P95_DEVIATIONS } from '../decide/queueing.js';
 import { planCount, predictMs, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
 import { worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
+import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
 import { describe, round, strictest } from './slo-text.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
@@ -78,7 +80,7 @@ const recentWindow = (observation: ComponentObservation): RequestWindow | null =
   observation.requests?.last1 ?? observation.requests?.last10 ?? null;
 
 export const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
-  const spread = model.serviceMs > 0 ? (model.serviceP95Ms / model.serviceMs - 1) / 1.645 : 1;
+  const spread = model.serviceMs > 0 ? (model.serviceP95Ms / model.serviceMs - 1) / P95_DEVIATIONS : 1;
   const service = Math.min(4, Math.max(0, spread) ** 2);
   const arrivals = Math.min(4, Math.max(0.5, demand.dispersion));
   return (arrivals + service) / 2;
@@ -142,15 +144,6 @@ const figures = (
   because: plan.because,
 });
 
-/** Late share that a bound allows. */
-const allowedOf = (percentile: number): number => Math.max(0.001, 1 - percentile / 100);
-
-/** Dependencies take much longer than usual: lateness is theirs, and more instances would not shorten it. */
-const isExcused = (model: InstanceModel, observation: ComponentObservation): boolean => {
-  const outsideMs = observation.downstream?.last10Ms ?? 0;
-  return outsideMs > 2 * model.outsideMs && outsideMs > model.serviceMs;
-};
-
 const learn = (state: SloState, observation: ComponentObservation, window: RequestWindow): SloState => {
   const { requests, nowMs } = observation;
   const inside = (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
@@ -159,15 +152,7 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
   // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
   const completed = window.rate + observation.heldBack;
   const demand = observeDemand(state.demand, { nowMs, completed, inside });
-  const own = bound && {
-    window: requests?.last10 ?? null,
-    rejectedRate: requests?.rejectedRate ?? 0,
-    boundMs: bound.ms,
-    percentile: bound.percentile,
-    excused: isExcused(model, observation),
-  };
-  const judged = own && (observation.endToEnd ?? own);
-  const late = judged && { ...judged, nowMs, allowed: allowedOf(judged.percentile) };
+  const late = lateSampleOf(model, observation);
   return {
     ...state,
     model,
@@ -208,23 +193,13 @@ export const worthOf = (input: PlanInput): Worth | null => {
   };
 };
 
-/** What the account of late requests is kept of: requests per second here or at the entry, and the share allowed of them. */
-const accountOf = (
-  { outlook }: Pick<SloState, 'outlook'>,
-  { endToEnd }: ComponentObservation,
-  percentile: number,
-): { readonly allowed: number; readonly rate: number } => ({
-  allowed: allowedOf(endToEnd?.percentile ?? percentile),
-  rate: outlook.level / (endToEnd?.visits ?? 1),
-});
-
 const priced = (
   worth: Worth,
   state: SloState,
   observation: ComponentObservation,
   percentile: number,
 ): Worth => {
-  const { allowed, rate } = accountOf(state, observation, percentile);
+  const { allowed, rate } = accountOf(state.outlook.level, observation, percentile);
   const { price = null, visits = 1 } = observation.endToEnd ?? {};
   const shared = price === null ? -Infinity : price + Math.log(worth.capacity / visits);
   const log = Math.max(state.price.log, shared);
@@ -363,7 +338,7 @@ const recommend = (
 ): Recommendation => {
   const bound = input.model.serviceMs > 0 ? strictest(input.objective) : null;
   const budgetSpent = (percentile: number): number => {
-    const { allowed, rate } = accountOf(state, observation, percentile);
+    const { allowed, rate } = accountOf(state.outlook.level, observation, percentile);
     return spentOf(state.budget, allowed, rate);
   };
   const predictedMs = (): number | null =>
