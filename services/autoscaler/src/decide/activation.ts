@@ -25,7 +25,12 @@ const isKnown = (requests: RequestMetrics | null): requests is RequestMetrics =>
 const counting = (recommendation: Recommendation, count: number, why: string): Recommendation =>
   recommendation.count === count
     ? recommendation
-    : { ...recommendation, count, reason: why, predicted: count === 0 ? null : recommendation.predicted };
+    : {
+        count,
+        reason: why,
+        predicted: count === 0 ? null : recommendation.predicted,
+        inputs: recommendation.inputs,
+      };
 
 export const activate = (
   activeBeforeMs: number,

@@ -16,44 +16,59 @@ export const meanOf = ({ rates, weights }: Chances): number => {
   return sum;
 };
 
-/** Filled while one distribution is made, then copied at its length: growing arrays are several times the garbage. */
-const filling = { rates: [0.5], weights: [0.5], length: 0 };
+/** One distribution among several. */
+export interface MixedPart {
+  /** Loads are `rate` times these, ascending. */
+  readonly rate: number;
+  readonly factors: Float64Array;
+  /** Of each; they sum to 1. */
+  readonly weights: Float64Array;
+  readonly odds: number;
+}
 
-const add = (rate: number, weight: number): void => {
-  filling.rates[filling.length] = rate;
-  filling.weights[filling.length] = weight;
-  filling.length += 1;
+/** Written anew by each `mixed`, then copied at its length: growing arrays are several times the garbage. */
+const RATES: number[] = [0.5];
+const WEIGHTS: number[] = [0.5];
+const AT = new Int32Array(16);
+
+/** The next place of a part from `at` on whose weight is not negligible. */
+const nextIn = ({ weights }: MixedPart, at: number, negligible: number): number => {
+  let next = at;
+  while (next < weights.length && (weights[next] ?? 0) < negligible) next += 1;
+  return next;
 };
 
-/** `fill` adds the loads in ascending order; it must not make another distribution meanwhile. */
-export const chancesBy = (fill: (add: (rate: number, weight: number) => void) => void): Chances => {
-  filling.length = 0;
-  fill(add);
-  const { rates, weights, length } = filling;
-  return { rates: rates.slice(0, length), weights: weights.slice(0, length) };
-};
-
-/** One distribution of several, each as likely as its odds are. */
-export const mixed = (parts: readonly { readonly odds: number; readonly chances: Chances }[]): Chances => {
-  const all = parts.reduce((sum, { odds }) => sum + odds, 0);
-  const columns = parts.map(({ chances }) => chances.rates);
-  const next = parts.map(() => 0);
-  return chancesBy((addTo) => {
-    for (;;) {
-      let lowest = -1;
-      let least = Infinity;
-      for (let i = 0; i < columns.length; i += 1) {
-        const rate = columns[i]?.[next[i] ?? 0] ?? Infinity;
-        if (rate < least) {
-          least = rate;
-          lowest = i;
-        }
+/**
+ * One distribution of the first `count` (at most 16), each as likely as its odds are; weights below `negligible` are left
+ * out.
+ */
+export const mixed = (parts: readonly MixedPart[], count: number, negligible: number): Chances => {
+  let all = 0;
+  for (let i = 0; i < count; i += 1) {
+    all += parts[i]?.odds ?? 0;
+    AT[i] = parts[i] === undefined ? 0 : nextIn(parts[i] as MixedPart, 0, negligible);
+  }
+  let length = 0;
+  for (;;) {
+    let lowest: MixedPart | undefined;
+    let place = 0;
+    let least = Infinity;
+    for (let i = 0; i < count; i += 1) {
+      const part = parts[i];
+      if (part === undefined) continue;
+      const rate = part.rate * (part.factors[AT[i] ?? 0] ?? Infinity);
+      if (rate < least) {
+        least = rate;
+        lowest = part;
+        place = i;
       }
-      const part = parts[lowest];
-      if (part === undefined) return;
-      const at = next[lowest] ?? 0;
-      addTo(least, ((part.chances.weights[at] ?? 0) * part.odds) / all);
-      next[lowest] = at + 1;
     }
-  });
+    if (lowest === undefined) break;
+    const at = AT[place] ?? 0;
+    RATES[length] = least;
+    WEIGHTS[length] = ((lowest.weights[at] ?? 0) * lowest.odds) / all;
+    length += 1;
+    AT[place] = nextIn(lowest, at + 1, negligible);
+  }
+  return { rates: RATES.slice(0, length), weights: WEIGHTS.slice(0, length) };
 };

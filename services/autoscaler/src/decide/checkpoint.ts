@@ -4,6 +4,7 @@
  * as if it were not there, for a model of something else is worse than none.
  */
 import type { Component } from '@mitosis/contracts';
+import { own } from './by-name.js';
 import type { ComponentState, LevelState } from './level.js';
 import type { PolicyState } from './policy.js';
 
@@ -34,9 +35,6 @@ const DIGITS = 6;
 
 const rounded = (_: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(DIGITS)) : value;
-
-const own = <T>(record: { readonly [name: string]: T }, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined;
 
 export interface Checkpoint {
   readonly records: readonly { readonly component: string; readonly value: string }[];

@@ -5,8 +5,8 @@
  * of the load, because small loads are noisier. Must stay bounded: it is part of every replica's state and checkpoint.
  */
 import { median, type DemandState } from './demand.js';
-import { mixed, type Chances } from './chances.js';
-import { chancesOf, densityOf, RATE_MIN, withError, type Errors } from './forecast-errors.js';
+import type { Chances } from './chances.js';
+import { chancesOf, densityOf, RATE_MIN, withError, type Errors, type Expert } from './forecast-errors.js';
 
 type Pending = readonly [
   dueMs: number,
@@ -46,9 +46,12 @@ export type OutlookState = {
   readonly lastMs: number;
 };
 
+/** The copy that one sample is taken into. */
+type Draft = { -readonly [K in keyof OutlookState]: OutlookState[K] };
+
 /** Seconds over which the slow levels average. */
 const SLOW_S = [60, 300, 1_800] as const;
-const EMPTY_SLOW: Slow = { level: 0, atEnd: {}, highest: {}, odds: -1 };
+const EMPTY_SLOW: Slow = { level: 0, atEnd: [], highest: [], odds: -1 };
 
 export const EMPTY_OUTLOOK: OutlookState = {
   level: 0,
@@ -59,8 +62,8 @@ export const EMPTY_OUTLOOK: OutlookState = {
   pending: [],
   plainError: 0,
   trendError: 0,
-  atEnd: {},
-  highest: {},
+  atEnd: [],
+  highest: [],
   slow: SLOW_S.map(() => EMPTY_SLOW),
   lastMs: 0,
 };
@@ -90,19 +93,25 @@ const jumped = (state: OutlookState, demand: DemandState): boolean => {
   return Math.abs(median(demand.recent) - state.level) > JUMP_DEVIATIONS * Math.sqrt(variance);
 };
 
-const nextLevel = (state: OutlookState, demand: DemandState): Pick<OutlookState, 'level' | 'samples'> => {
+const followLevel = (state: Draft, demand: DemandState): void => {
   const latest = demand.recent.at(-1) ?? 0;
-  if (state.samples === 0) return { level: latest, samples: 1 };
+  if (state.samples === 0) {
+    state.level = latest;
+    state.samples = 1;
+    return;
+  }
   if (jumped(state, demand)) {
     // One absurd sample among the last two may not lead.
     const [, before = latest] = demand.recent;
     const mean = (latest + before) / 2;
-    return { level: Math.abs(latest - before) > 0.5 * mean ? median(demand.recent) : mean, samples: 2 };
+    state.level = Math.abs(latest - before) > 0.5 * mean ? median(demand.recent) : mean;
+    state.samples = 2;
+    return;
   }
-  const samples = Math.min(LEVEL_SAMPLES, state.samples + 1);
+  state.samples = Math.min(LEVEL_SAMPLES, state.samples + 1);
   // While nothing has jumped a single sample is only as much as its share of the average.
   const bounded = Math.min(latest, 3 * Math.max(state.level, 1));
-  return { level: state.level + (bounded - state.level) / samples, samples };
+  state.level += (bounded - state.level) / state.samples;
 };
 
 /** What the level gained over the horizon, where both halves of it show it: a jump is no trend. */
@@ -171,29 +180,27 @@ const nextSlow = (slow: readonly Slow[], latest: number, seen: number): readonly
     return { level: level + gain * (latest - level), atEnd, highest, odds };
   });
 
-const judged = (state: OutlookState, nowMs: number, horizonMs: number): OutlookState => {
+/** Compares the forecasts whose time has come with what came. */
+const judge = (state: Draft, nowMs: number, horizonMs: number): void => {
+  if (!isDue(state.pending, nowMs)) return;
   const evidence = evidenceOf(horizonMs);
   const seconds = Math.max(1, spacingOf(horizonMs) / 1_000);
   const slowS = spacingOf(horizonMs) >= CLOSE_MS ? seconds : PAST_MS / 1_000;
-  if (!isDue(state.pending, nowMs)) return state;
-  let { atEnd, highest, plainError, trendError, slow } = state;
-  const pending: Pending[] = [];
-  for (const made of state.pending) {
-    const [dueMs, forecast, plain, trended, most] = made;
-    if (dueMs > nowMs) pending.push(made);
+  const { level } = state;
+  for (const [dueMs, forecast, plain, trended, most, slow] of state.pending) {
     if (dueMs > nowMs || nowMs - dueMs > GAP_MS) continue;
-    if (made[5].length > 0) {
-      const came = densityOf(atEnd, forecast, state.level);
-      slow = slow.map((expert, i) =>
-        judgedSlow(expert, made[5][i] ?? 0, state.level, most, came, evidence, slowS),
+    if (slow.length > 0) {
+      const came = densityOf(state.atEnd, forecast, level);
+      state.slow = state.slow.map((expert, i) =>
+        judgedSlow(expert, slow[i] ?? 0, level, most, came, evidence, slowS),
       );
     }
-    atEnd = withError(atEnd, forecast, state.level, seconds);
-    highest = withError(highest, forecast, most, seconds);
-    plainError += 0.05 * (relative(plain, state.level) - plainError);
-    trendError += 0.05 * (relative(trended, state.level) - trendError);
+    state.atEnd = withError(state.atEnd, forecast, level, seconds);
+    state.highest = withError(state.highest, forecast, most, seconds);
+    state.plainError += 0.05 * (relative(plain, level) - state.plainError);
+    state.trendError += 0.05 * (relative(trended, level) - state.trendError);
   }
-  return { ...state, atEnd, highest, plainError, trendError, slow, pending };
+  state.pending = state.pending.filter(([dueMs]) => dueMs > nowMs);
 };
 
 /**
@@ -214,36 +221,40 @@ export const observeOutlook = (
   horizonMs: number,
 ): OutlookState => {
   const nowMs = demand.lastMs;
-  const gap = before.lastMs === 0 || nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
-  const from = gap ? { ...before, samples: 0, past: [], pastMs: 0, pending: [] } : before;
-  const { level, samples } = nextLevel(from, demand);
-  const isPast = nowMs - from.pastMs >= PAST_MS;
-  const seen: OutlookState = {
-    ...from,
-    level,
-    samples,
-    seen: from.seen + 1,
-    slow: nextSlow(from.slow, demand.recent.at(-1) ?? 0, from.seen + 1),
-    lastMs: nowMs,
-    pending: raised(from.pending, level),
-    past: isPast ? [...from.past, level].slice(-PAST_KEPT) : from.past,
-    pastMs: isPast ? nowMs : from.pastMs,
-  };
-  const state = judged(seen, nowMs, horizonMs);
+  const state: Draft = { ...before, seen: before.seen + 1, lastMs: nowMs };
+  if (before.lastMs === 0 || nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs) {
+    state.samples = 0;
+    state.past = [];
+    state.pastMs = 0;
+    state.pending = [];
+  }
+  followLevel(state, demand);
+  state.slow = nextSlow(state.slow, demand.recent.at(-1) ?? 0, state.seen);
+  state.pending = raised(state.pending, state.level);
+  if (nowMs - state.pastMs >= PAST_MS) {
+    state.past = [...state.past, state.level].slice(-PAST_KEPT);
+    state.pastMs = nowMs;
+  }
+  judge(state, nowMs, horizonMs);
+  remember(state, nowMs, horizonMs);
+  return state;
+};
+
+/** Keeps what is forecast now, to be judged when its time has come. */
+const remember = (state: Draft, nowMs: number, horizonMs: number): void => {
+  const spacingMs = spacingOf(horizonMs);
   const last = state.pending.at(-1);
-  if (last !== undefined && nowMs + horizonMs - last[0] < spacingOf(horizonMs)) return state;
+  if (last !== undefined && nowMs + horizonMs - last[0] < spacingMs) return;
   const trended = trendedOf(state, horizonMs);
   const made: Pending = [
     nowMs + horizonMs,
     forecastOf(state, trended),
-    level,
+    state.level,
     trended,
-    level,
-    spacingOf(horizonMs) >= CLOSE_MS || state.pastMs === nowMs
-      ? state.slow.map((expert) => expert.level)
-      : [],
+    state.level,
+    spacingMs >= CLOSE_MS || state.pastMs === nowMs ? state.slow.map((expert) => expert.level) : [],
   ];
-  return { ...state, pending: [...state.pending, made].slice(-PENDING_MAX) };
+  state.pending = [...state.pending, made].slice(-PENDING_MAX);
 };
 
 /** Less likely ones are left out: each costs time in every decision. */
@@ -251,25 +262,26 @@ const ODDS_LEFT_OUT = -3.5;
 
 export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
   const expected = forecastOf(state, trendedOf(state, horizonMs));
-  const trusted = state.slow.filter(({ odds }) => odds > ODDS_LEFT_OUT);
-  const mix = (own: Chances, errorsOf: (expert: Slow) => Errors): Chances =>
-    trusted.length === 0
-      ? own
-      : mixed([
-          { odds: 1, chances: own },
-          ...trusted.map((expert) => ({
-            odds: Math.exp(expert.odds),
-            chances: chancesOf(errorsOf(expert), expert.level, true),
-          })),
-        ]);
+  const among = (forecast: number, errorsOf: (of: OutlookState | Slow) => Errors): Chances => {
+    const experts: Expert[] = [{ odds: 1, forecast, errors: errorsOf(state), alike: false }];
+    for (const slow of state.slow)
+      if (slow.odds > ODDS_LEFT_OUT)
+        experts.push({
+          odds: Math.exp(slow.odds),
+          forecast: slow.level,
+          errors: errorsOf(slow),
+          alike: true,
+        });
+    return chancesOf(experts);
+  };
   let end: Chances | undefined;
   return {
     expected,
     get atEnd() {
-      return (end ??= mix(chancesOf(state.atEnd, expected), ({ atEnd }) => atEnd));
+      return (end ??= among(expected, ({ atEnd }) => atEnd));
     },
     get highest() {
-      return mix(chancesOf(state.highest, Math.max(expected, state.level)), ({ highest }) => highest);
+      return among(Math.max(expected, state.level), ({ highest }) => highest);
     },
   };
 };

@@ -7,6 +7,7 @@
 import type { Component, Objective } from '@mitosis/contracts';
 import type { SloState } from '../plugins/slo.policy.js';
 import { strictest } from '../plugins/slo-text.js';
+import { own } from './by-name.js';
 import { speaksHttp } from './call-graph.js';
 import { capacityOf } from './instance-model.js';
 import { componentOf, isScaled, type LevelInput } from './level-input.js';
@@ -44,7 +45,7 @@ const pathOf = (
     // Connections of other protocols outlive requests.
     if (component === undefined || requests === null || !speaksHttp(component)) continue;
     const perRequest = visits.get(name) ?? 1;
-    const usualMs = perRequest * (Object.hasOwn(calmMs, name) ? (calmMs[name] ?? 0) : 0);
+    const usualMs = perRequest * (own(calmMs, name) ?? 0);
     if (isScaled(component)) {
       path.rejectedRate += requests.rejectedRate;
       path.usualOwnMs += usualMs;

@@ -3,13 +3,14 @@
  * Kept apart by the size of the load, because small loads are noisier; what is known of one size says something of the
  * others until it has been seen itself, and before anything was seen leaps are thought possible. Pure.
  */
-import { chancesBy, type Chances } from './chances.js';
+import { mixed, type Chances, type MixedPart } from './chances.js';
 
 /**
- * Seconds for which each error ln(actual / forecast) stood, on bins that are fine around zero and coarse far away, by octave
- * of load. In seconds, so that short horizons, which are judged more often, do not forget or believe sooner.
+ * Seconds for which each error ln(actual / forecast) stood, on bins that are fine around zero and coarse far away, one row
+ * per octave of load; a row is empty until its load was seen. In seconds, so that short horizons, which are judged more
+ * often, do not forget or believe sooner.
  */
-export type Errors = { readonly [octave: string]: readonly number[] };
+export type Errors = readonly (readonly number[])[];
 
 const BINS = 64;
 const BIN_OF_ZERO = 26;
@@ -39,18 +40,18 @@ export const RATE_MIN = 1;
 const binOf = (ratio: number): number =>
   Math.max(0, Math.min(BINS - 1, BIN_OF_ZERO + Math.round(Math.asinh(ratio / FINEST) / BIN_WIDTH)));
 
-const FACTORS: readonly number[] = Array.from({ length: BINS }, (_, bin) =>
+const FACTORS = Float64Array.from({ length: BINS }, (_, bin) =>
   Math.exp(FINEST * Math.sinh((bin - BIN_OF_ZERO) * BIN_WIDTH)),
 );
 
 /** In units of the logarithm of the ratio. */
-const WIDTHS: readonly number[] = Array.from(
+const WIDTHS = Float64Array.from(
   { length: BINS },
   (_, bin) => FINEST * BIN_WIDTH * Math.cosh((bin - BIN_OF_ZERO) * BIN_WIDTH),
 );
 
-const PRIOR_WEIGHTS: readonly number[] = ((): readonly number[] => {
-  const weights = Array.from({ length: BINS }, () => 0);
+const PRIOR_WEIGHTS = ((): Float64Array => {
+  const weights = new Float64Array(BINS);
   for (const [ratio, weight] of PRIOR) weights[binOf(ratio)] = weight;
   return weights;
 })();
@@ -62,6 +63,9 @@ const octaveOf = (rate: number, alike: boolean): number =>
 const binFor = (forecast: number, actual: number): number =>
   binOf(Math.log(Math.max(actual, RATE_MIN) / Math.max(forecast, RATE_MIN)));
 
+const UNSEEN: readonly number[] = [];
+const NO_ERRORS: readonly number[] = Array.from({ length: BINS }, () => 0);
+
 /** `seconds`: for how long the error stands, until the next one. */
 export const withError = (
   errors: Errors,
@@ -70,13 +74,17 @@ export const withError = (
   seconds: number,
   alike = false,
 ): Errors => {
-  const octave = String(octaveOf(forecast, alike));
-  const weights = errors[octave]?.slice() ?? Array.from({ length: BINS }, () => 0);
+  const octave = octaveOf(forecast, alike);
+  const rows = errors.slice();
+  while (rows.length <= octave) rows.push(UNSEEN);
+  const before = rows[octave] ?? UNSEEN;
+  const weights = (before.length === 0 ? NO_ERRORS : before).slice();
   const kept = Math.exp(-seconds / MEMORY_S);
   for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) * kept;
   const bin = binFor(forecast, actual);
   weights[bin] = (weights[bin] ?? 0) + seconds;
-  return { ...errors, [octave]: weights };
+  rows[octave] = weights;
+  return rows;
 };
 
 const sumOf = (weights: ArrayLike<number>): number => {
@@ -85,41 +93,56 @@ const sumOf = (weights: ArrayLike<number>): number => {
   return sum;
 };
 
-/** Written anew by each `weightsOf`, and read before the next: garbage costs more here than arithmetic. */
-const WEIGHTS = new Float64Array(BINS);
-
-/** Loops instead of chains of array methods, here and below: this runs each second for every component. */
-const weightsOf = (errors: Errors, forecast: number, alike: boolean): Float64Array => {
+/**
+ * Fills `weights` with how likely each error is; the sum is 1. Loops instead of chains of array methods, and nothing new
+ * allocated, here and below: this runs each second for every component, and garbage costs more than arithmetic.
+ */
+const fillWeights = (weights: Float64Array, errors: Errors, forecast: number, alike: boolean): void => {
   const octave = octaveOf(forecast, alike);
   // What is not known of this load itself counts the less the more is.
-  const doubt = OWN_ENOUGH_S / (OWN_ENOUGH_S + sumOf(errors[String(octave)] ?? []));
-  const weights = WEIGHTS;
+  const doubt = OWN_ENOUGH_S / (OWN_ENOUGH_S + sumOf(errors[octave] ?? UNSEEN));
   for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (PRIOR_WEIGHTS[bin] ?? 0);
-  for (const key of Object.keys(errors)) {
-    const seen = errors[key] ?? [];
-    const apart = Math.abs(Number(key) - octave);
+  for (let row = 0; row < errors.length; row += 1) {
+    const seen = errors[row] ?? UNSEEN;
+    if (seen.length === 0) continue;
+    const apart = Math.abs(row - octave);
     const trust = apart === 0 ? 1 : doubt * (apart === 1 ? NEIGHBOUR : STRANGER);
     for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) + trust * (seen[bin] ?? 0);
   }
   const total = sumOf(weights);
   for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) / total;
-  return weights;
 };
 
-export const chancesOf = (errors: Errors, forecast: number, alike = false): Chances => {
-  const known = weightsOf(errors, forecast, alike);
-  const rate = Math.max(forecast, RATE_MIN);
-  return chancesBy((add) => {
-    for (let bin = 0; bin < BINS; bin += 1) {
-      const weight = known[bin] ?? 0;
-      if (weight >= NEGLIGIBLE) add(rate * (FACTORS[bin] ?? 1), weight);
-    }
-  });
+/** A forecast, the errors its kind has made, and how likely it is beside others. `alike`: for loads of all sizes together. */
+export interface Expert {
+  readonly odds: number;
+  readonly forecast: number;
+  readonly errors: Errors;
+  readonly alike: boolean;
+}
+
+/** Written anew by each `chancesOf`, one for each expert. */
+const PARTS: (MixedPart & { rate: number; odds: number })[] = [];
+
+/** What may come by one forecast or by several, each as likely as its odds say. */
+export const chancesOf = (experts: readonly Expert[]): Chances => {
+  for (let i = 0; i < experts.length; i += 1) {
+    const expert = experts[i];
+    if (expert === undefined) continue;
+    const part = (PARTS[i] ??= { rate: 0, odds: 0, factors: FACTORS, weights: new Float64Array(BINS) });
+    fillWeights(part.weights, expert.errors, expert.forecast, expert.alike);
+    part.rate = Math.max(expert.forecast, RATE_MIN);
+    part.odds = expert.odds;
+  }
+  return mixed(PARTS, experts.length, NEGLIGIBLE);
 };
+
+const WEIGHTS = new Float64Array(BINS);
 
 /** Of the load that came, by what was thought possible; smeared over neighbouring bins, above zero everywhere. */
 export const densityOf = (errors: Errors, forecast: number, actual: number, alike = false): number => {
-  const weights = weightsOf(errors, forecast, alike);
+  const weights = WEIGHTS;
+  fillWeights(weights, errors, forecast, alike);
   const bin = binFor(forecast, actual);
   let mass = 0;
   let width = 0;

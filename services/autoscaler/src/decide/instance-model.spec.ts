@@ -9,6 +9,7 @@ const known: InstanceModel = {
   serviceMs: 50,
   serviceP95Ms: 100,
   serviceKnown: true,
+  windows: 10,
   provenBusy: 0.6,
   busy: 0.6,
 };
@@ -61,6 +62,40 @@ describe('service time of a component that calls others', () => {
     const short: InstanceModel = { ...known, version: 'v1', serviceMs: 12, serviceP95Ms: 200 };
     expect(calling(short, 600).serviceMs).toBeGreaterThan(40);
   });
+});
+
+describe('the first requests of an instance', () => {
+  const after = (seconds: number, outsideMs: number): InstanceModel => {
+    let model = EMPTY_MODEL;
+    for (let second = 0; second < seconds; second += 1) {
+      // 50 ms each and hardly varying, but for the first second, when code is loaded and connections are opened.
+      const [ownMs, p95Ms] = second === 0 ? [100, 200] : [50, 60];
+      const window = aWindow({ rate: 20, meanMs: ownMs + outsideMs, p95Ms: p95Ms + outsideMs });
+      const downstream =
+        outsideMs === 0
+          ? null
+          : { last1Ms: outsideMs, last10Ms: outsideMs, spreadMs: 0, inFlight: (20 * outsideMs) / 1_000 };
+      const at = { nowMs: 1_000_000 + second * 1_000, count: 2, ready: 2, downstream };
+      const requests = someRequests(window, { inFlight: 1 + (20 * outsideMs) / 1_000 });
+      model = observeInstances(model, anObservation({ ...at, requests }), 250);
+    }
+    return model;
+  };
+
+  it('say nothing of how much service times vary', () => {
+    expect(after(1, 0).serviceP95Ms).toBe(100);
+    expect(after(1, 40).serviceP95Ms).toBe(100);
+  });
+
+  it.each([0, 40])(
+    'are forgotten within seconds, also where %i ms are spent in what it calls',
+    (outsideMs) => {
+      const model = after(8, outsideMs);
+      expect(model.serviceMs).toBeLessThan(53);
+      expect(model.serviceP95Ms).toBeGreaterThan(57);
+      expect(model.serviceP95Ms).toBeLessThan(63);
+    },
+  );
 });
 
 describe('capacity of an instance', () => {

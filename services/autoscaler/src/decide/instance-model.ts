@@ -16,6 +16,8 @@ export type InstanceModel = {
   readonly serviceP95Ms: number;
   /** False while only congested windows were seen: the true service time is at most `serviceMs`. */
   readonly serviceKnown: boolean;
+  /** Windows that service time was learned from, counted up to FIRST_WINDOWS. */
+  readonly windows: number;
   /** Requests per second one instance can complete, measured at or near saturation; 0: never seen there. */
   readonly capacity: number;
   /** The last measurement behind `capacity`, which creeps above it in calm times. */
@@ -33,11 +35,15 @@ export type InstanceModel = {
   readonly outsideMs: number;
 };
 
+/** The copy that one observation is taken into: another one for each thing learned would be a dozen a second. */
+type Draft = { -readonly [K in keyof InstanceModel]: InstanceModel[K] };
+
 export const EMPTY_MODEL: InstanceModel = {
   version: '',
   serviceMs: 0,
   serviceP95Ms: 0,
   serviceKnown: false,
+  windows: 0,
   capacity: 0,
   measuredCapacity: 0,
   provenBusy: 0,
@@ -158,79 +164,86 @@ const GAINS = [0.2, 0.05, 0.001] as const;
 /** A difference of two measurements is often too small by chance: taken over quickly it would be the least of many. */
 const GAINS_OF_A_DIFFERENCE = [0.03, 0.03, 0.01] as const;
 
-const learnService = (model: InstanceModel, seen: InstanceWindow, calm: boolean): InstanceModel => {
-  if (!calm && seen.ownMs >= model.serviceMs) return model;
+/**
+ * An instance's first requests are slower than it will ever be again (code is loaded, connections are opened). As many windows
+ * count as a mean in which the first weigh least (polynomial decay: of n windows the last weighs 2 / (n + 1)).
+ */
+const FIRST_WINDOWS = 10;
+
+const firstGain = ({ windows }: InstanceModel): number => (windows < FIRST_WINDOWS ? 2 / (windows + 2) : 0);
+
+const learnService = (model: Draft, seen: InstanceWindow, calm: boolean): void => {
+  if (!calm && seen.ownMs >= model.serviceMs) return;
   const blurred = model.serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
   const [down, up, upBlurred] = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
-  const gain = seen.ownMs < model.serviceMs ? down : blurred ? upBlurred : up;
-  const towards = (from: number, to: number): number => (from === 0 ? to : from + gain * (to - from));
-  return {
-    ...model,
-    serviceMs: towards(model.serviceMs, seen.ownMs),
-    serviceP95Ms: towards(model.serviceP95Ms, seen.ownP95Ms),
-    serviceKnown: model.serviceKnown || calm,
-  };
+  const usual = seen.ownMs < model.serviceMs ? down : blurred ? upBlurred : up;
+  const gain = Math.max(usual, firstGain(model));
+  model.serviceMs += gain * (seen.ownMs - model.serviceMs);
+  model.serviceP95Ms += gain * (seen.ownP95Ms - model.serviceP95Ms);
+  model.serviceKnown ||= calm;
+  model.windows = Math.min(FIRST_WINDOWS, model.windows + 1);
 };
 
 /** Standard deviations of a count that a window may be above the mean by chance. */
 const CHANCE_DEVIATIONS = 4;
 
-const learnCalm = (before: InstanceModel, seen: InstanceWindow): InstanceModel => {
-  const doubtful = before.serviceKnown && before.measuredCapacity < 1_000 / before.serviceMs;
-  const model: InstanceModel = doubtful
-    ? { ...before, measuredCapacity: before.measuredCapacity * DOUBT_PER_STEP }
-    : before;
+const learnCalm = (model: Draft, seen: InstanceWindow): void => {
+  const doubtful = model.serviceKnown && model.measuredCapacity < 1_000 / model.serviceMs;
+  if (doubtful) model.measuredCapacity *= DOUBT_PER_STEP;
+  model.saturatedRuns = 0;
+  model.provenBusy = Math.max(
+    model.provenBusy,
+    Math.min(seen.busy, (seen.sureRate * model.serviceMs) / 1_000),
+  );
+  model.provenRate = Math.max(model.provenRate, seen.sureRate);
+  if (model.capacity === 0) {
+    model.measuredCapacity = 0;
+    return;
+  }
   const crept = Math.min(model.capacity * CREEP_PER_STEP, model.measuredCapacity * CREEP_MAX);
-  return {
-    ...model,
-    saturatedRuns: 0,
-    provenBusy: Math.max(model.provenBusy, Math.min(seen.busy, (seen.sureRate * model.serviceMs) / 1_000)),
-    provenRate: Math.max(model.provenRate, seen.sureRate),
-    capacity: model.capacity === 0 ? 0 : Math.max(crept, model.capacity, seen.sureRate),
-    measuredCapacity: model.capacity === 0 ? 0 : Math.max(model.measuredCapacity, seen.sureRate),
-  };
+  model.capacity = Math.max(crept, model.capacity, seen.sureRate);
+  model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
 };
 
-const learnCapacity = (model: InstanceModel, measured: number, from: number, gain: number): InstanceModel => {
-  const capacity = from + gain * (measured - from);
-  return { ...model, capacity, measuredCapacity: capacity };
+const learnCapacity = (model: Draft, measured: number, from: number, gain: number): void => {
+  model.capacity = from + gain * (measured - from);
+  model.measuredCapacity = model.capacity;
 };
 
 /**
  * Completions while everything is busy are the capacity. While a queue shrinks they are only a lower bound: it may stand
  * before some of the instances.
  */
-const learnSaturated = (model: InstanceModel, seen: InstanceWindow): InstanceModel => {
-  const counted: InstanceModel = { ...model, saturatedRuns: model.saturatedRuns + 1 };
+const learnSaturated = (model: Draft, seen: InstanceWindow): void => {
+  model.saturatedRuns += 1;
   // The first saturated second is only partly so.
-  if (counted.saturatedRuns < 2 || (!seen.growing && seen.rate <= model.capacity)) return counted;
-  if (model.capacity > 0) return learnCapacity(counted, seen.rate, model.capacity, 0.3);
+  if (model.saturatedRuns < 2 || (!seen.growing && seen.rate <= model.capacity)) return;
   // What was assumed before is worth nothing beside a measurement.
-  return seen.growing ? learnCapacity(counted, seen.rate, seen.rate, 1) : counted;
+  if (model.capacity > 0) learnCapacity(model, seen.rate, model.capacity, 0.3);
+  else if (seen.growing) learnCapacity(model, seen.rate, seen.rate, 1);
 };
 
 /** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
-const learnModerate = (model: InstanceModel, observation: ComponentObservation): InstanceModel => {
-  const settled: InstanceModel = { ...model, saturatedRuns: 0 };
+const learnModerate = (model: Draft, observation: ComponentObservation): void => {
+  model.saturatedRuns = 0;
   const window = observation.requests?.last10;
-  if (!usable(observation, window, REQUESTS_MIN_LONG) || model.serviceMs === 0) return settled;
+  if (!usable(observation, window, REQUESTS_MIN_LONG) || model.serviceMs === 0) return;
   const seen = perInstance(observation, model, window);
   const ratio = seen.ownMs / model.serviceMs;
   const blurred = seen.outsideMs > model.serviceMs;
-  if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return settled;
+  if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return;
   const utilisation = utilisationAt(ratio, observation.ready * concurrencyOf(model));
   // However the wait is read, an instance works on one request at least.
   const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), 1_000 / seen.ownMs);
   // One window says little: bursts look like this, too.
-  return learnCapacity(settled, measured, capacityOf(model, 0), 0.1);
+  learnCapacity(model, measured, capacityOf(model, 0), 0.1);
 };
 
-const learnCpu = (model: InstanceModel, observation: ComponentObservation): InstanceModel => {
-  const { usage, requests } = observation;
+const learnCpu = (model: Draft, { usage, requests, ready }: ComponentObservation): void => {
   const rate = requests?.last10?.rate ?? 0;
-  if (usage === null || usage.instancesSeen < observation.ready || rate < 1) return model;
+  if (usage === null || usage.instancesSeen < ready || rate < 1) return;
   const seconds = usage.cpuCores / rate;
-  return { ...model, cpuS: model.cpuS === 0 ? seconds : 0.9 * model.cpuS + 0.1 * seconds };
+  model.cpuS = model.cpuS === 0 ? seconds : 0.9 * model.cpuS + 0.1 * seconds;
 };
 
 /** Takes one observation in. `lateMs`: the latency objective, by which a start amid overload is recognised; null: none. */
@@ -243,31 +256,46 @@ export const observeInstances = (
     state.version === observation.version ? state : { ...EMPTY_MODEL, version: observation.version };
   const window = chooseWindow(observation);
   if (window === null) return known;
-  const seen = perInstance(observation, known, window);
-  const late = lateMs !== null && window.p95Ms > lateMs;
-  const outsideMs = trackOutside(known, seen);
-  const model = learnCpu({ ...known, busy: seen.busy, outsideMs }, observation);
-  if (model.serviceMs === 0) return firstWindow(model, seen, late);
-  if (dependenciesDominate(model, seen)) return { ...model, saturatedRuns: 0 };
+  const model: Draft = { ...known };
+  learn(model, observation, window, lateMs !== null && window.p95Ms > lateMs);
+  return model;
+};
+
+const learn = (
+  model: Draft,
+  observation: ComponentObservation,
+  window: RequestWindow,
+  late: boolean,
+): void => {
+  const seen = perInstance(observation, model, window);
+  model.busy = seen.busy;
+  trackOutside(model, seen);
+  learnCpu(model, observation);
+  if (model.serviceMs === 0) {
+    firstWindow(model, seen, late);
+    return;
+  }
+  if (dependenciesDominate(model, seen)) {
+    model.saturatedRuns = 0;
+    return;
+  }
   const bornLate = late && !model.serviceKnown;
   const ratio = bornLate ? SATURATED_RATIO : congestion(model, seen);
   // By Little's law, too: a burst that has just been worked off leaves nothing inside and slow answers in the window.
   const idle = Math.max(seen.busy, (seen.rate * seen.ownMs) / 1_000) < IDLE_BUSY_MAX;
-  if (idle || ratio < CALM_RATIO) return learnCalm(learnService(model, seen, true), seen);
-  const quicker = learnService(model, seen, false);
+  const calm = idle || ratio < CALM_RATIO;
   // Slow without anything waiting is a slow moment of the instances, not a want of them; many inside whose answers are as
   // quick as ever are chance. Taken for saturation both would make a capacity of what was merely asked.
   const slow = bornLate || seen.ownMs >= CALM_RATIO * model.serviceMs;
-  return ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN && slow
-    ? learnSaturated(quicker, seen)
-    : learnModerate(quicker, observation);
+  learnService(model, seen, calm);
+  if (calm) learnCalm(model, seen);
+  else if (ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN && slow) learnSaturated(model, seen);
+  else learnModerate(model, observation);
 };
 
-const trackOutside = (model: InstanceModel, seen: InstanceWindow): number => {
-  if (model.serviceMs === 0) return seen.outsideMs;
-  return (
-    model.outsideMs + (seen.outsideMs < model.outsideMs ? 0.3 : 0.02) * (seen.outsideMs - model.outsideMs)
-  );
+const trackOutside = (model: Draft, seen: InstanceWindow): void => {
+  const gain = model.serviceMs === 0 ? 1 : seen.outsideMs < model.outsideMs ? 0.3 : 0.02;
+  model.outsideMs += gain * (seen.outsideMs - model.outsideMs);
 };
 
 /**
@@ -277,14 +305,13 @@ const trackOutside = (model: InstanceModel, seen: InstanceWindow): number => {
 const dependenciesDominate = (model: InstanceModel, seen: InstanceWindow): boolean =>
   seen.outsideMs > 2 * model.outsideMs && seen.outsideMs > model.serviceMs;
 
-const firstWindow = (model: InstanceModel, seen: InstanceWindow, late: boolean): InstanceModel => {
-  const first: InstanceModel = {
-    ...model,
-    serviceMs: seen.ownMs,
-    serviceP95Ms: seen.ownP95Ms,
-    serviceKnown: !late,
-  };
-  return late ? first : learnCalm(first, seen);
+/** Its spread is that of a start: until the next window none is believed. */
+const firstWindow = (model: Draft, seen: InstanceWindow, late: boolean): void => {
+  model.serviceMs = seen.ownMs;
+  model.serviceP95Ms = seen.ownMs;
+  model.serviceKnown = !late;
+  model.windows = 1;
+  if (!late) learnCalm(model, seen);
 };
 
 /** Servers one instance counts for in the queueing model: at least one, at most what keeps its formulas cheap. */

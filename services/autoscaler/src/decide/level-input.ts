@@ -12,6 +12,7 @@ import type {
   TargetRecord,
   TypeGraph,
 } from '@mitosis/contracts';
+import { own } from './by-name.js';
 import type { ComponentObservation, ExternalAnswer, RequestMetrics, ResourceMetrics } from './observation.js';
 import { perKey } from './per-key.js';
 
@@ -64,7 +65,7 @@ export const scaledComponents = perKey((typeGraph: TypeGraph): readonly Componen
 );
 
 export const componentOf = (typeGraph: TypeGraph, name: string): Component | undefined =>
-  Object.hasOwn(typeGraph.components, name) ? typeGraph.components[name] : undefined;
+  own(typeGraph.components, name);
 
 /** Processors an instance is paid for: its limit, else what is reserved for it, else what it is seen to use. */
 export const cpusOfInstance = ({ resources, usage }: ComponentObservation): number =>

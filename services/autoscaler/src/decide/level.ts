@@ -5,6 +5,7 @@
 import type { Component, InstanceRecord, Objective, ScalingPolicy } from '@mitosis/contracts';
 import { pluginFor } from '../plugins/index.js';
 import { activate } from './activation.js';
+import { own, recordByName } from './by-name.js';
 import { downstreamOf } from './downstream.js';
 import { endToEndOf } from './end-to-end.js';
 import { expectedLateOf, type ExpectedLate } from './expected-late.js';
@@ -71,7 +72,7 @@ export interface LevelStep {
 const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] => {
   const components = scaledComponents(input.typeGraph);
   const known = (name: string, ids: string): LevelState['ready'][string] | undefined => {
-    const before = Object.hasOwn(state.ready, name) ? state.ready[name] : undefined;
+    const before = own(state.ready, name);
     return before?.ids === ids ? before : undefined;
   };
   const idsOf = (name: string): string => readyOf(input.endpoints.get(name)).ids;
@@ -79,7 +80,7 @@ const trackReady = (state: LevelState, input: LevelInput): LevelState['ready'] =
     Object.keys(state.ready).length === components.length &&
     components.every(({ name }) => known(name, idsOf(name)) !== undefined);
   if (same) return state.ready;
-  const ready: Record<string, LevelState['ready'][string]> = {};
+  const ready = recordByName<LevelState['ready'][string]>();
   for (const { name } of components) {
     const ids = idsOf(name);
     ready[name] = known(name, ids) ?? { ids, sinceMs: input.nowMs };
@@ -159,12 +160,12 @@ const trackCalm = (
   input: LevelInput,
   downstreams: Downstreams,
 ): Pick<LevelState, 'calmMs' | 'calmTailMs'> => {
-  const calmMs: Record<string, number> = {};
-  const calmTailMs: Record<string, number> = {};
+  const calmMs = recordByName<number>();
+  const calmTailMs = recordByName<number>();
   for (const component of Object.values(input.typeGraph.components)) {
     const { name } = component;
-    const before = Object.hasOwn(state.calmMs, name) ? (state.calmMs[name] ?? 0) : 0;
-    const tailBefore = Object.hasOwn(state.calmTailMs, name) ? (state.calmTailMs[name] ?? 0) : 0;
+    const before = own(state.calmMs, name) ?? 0;
+    const tailBefore = own(state.calmTailMs, name) ?? 0;
     const ownMs = ownMsOf(input, downstreams, component);
     const mean = ownMs === null ? before : calmer(before, ownMs);
     const tailMs = ownMs === null ? 0 : (input.metrics?.get(name)?.requests.last10?.p95Ms ?? 0);
@@ -236,11 +237,11 @@ export const stepLevel = (
   const objectives = objectivesOf(input, level, calm.calmMs, split);
   const instances = instancesOf(input.instances);
   const judged = endToEndOf(input, level, calm.calmMs, perRequest, state.components);
-  const components: Record<string, ComponentState> = {};
+  const components = recordByName<ComponentState>();
   const advice = scaledComponents(input.typeGraph).map((component): ComponentAdvice => {
     const { name } = component;
     const plugin = pluginOf(component.policy);
-    const before = Object.hasOwn(state.components, name) ? state.components[name] : undefined;
+    const before = own(state.components, name);
     const observation = observe(input, component, {
       ready,
       instances: instances.get(name),

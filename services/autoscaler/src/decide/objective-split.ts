@@ -7,6 +7,7 @@
 import type { Component, Objective, TypeGraph } from '@mitosis/contracts';
 import { variabilityOf } from '../plugins/slo.policy.js';
 import { strictest } from '../plugins/slo-text.js';
+import { own } from './by-name.js';
 import { capacityOf } from './instance-model.js';
 import { componentOf, isScaled, type ChildCost, type LevelInput } from './level-input.js';
 import { reachableFrom } from './objectives.js';
@@ -46,9 +47,6 @@ const CHANGE_MIN = 0.1;
 const PARTS_MAX = 60;
 /** With less of the bound left for waiting than this no split holds it. */
 const ROOM_MIN = 0.05;
-
-const own = <T>(record: { readonly [name: string]: T }, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined;
 
 /** Cost per hour of one instance; instances where nothing has a price. */
 const priceOf = (input: LevelInput, { name, resources }: Component): number => {

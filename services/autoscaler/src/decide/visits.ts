@@ -5,6 +5,7 @@
  * not what they were asked, and must add nothing in calm times, when each tier sees its own load best.
  */
 import type { TypeGraph } from '@mitosis/contracts';
+import { own, recordByName } from './by-name.js';
 import { linksOf, type Link } from './call-graph.js';
 import type { ComponentMetrics } from './level-input.js';
 import type { Downstream, RequestMetrics } from './observation.js';
@@ -79,7 +80,7 @@ const isCalm = (
   { last10, rejectedRate }: RequestMetrics,
 ): boolean => {
   if (last10 === null || !sound(last10.rate) || last10.errorRatio > ERRORS_MAX) return false;
-  const growth = Object.hasOwn(state, name) ? Math.abs(state[name]?.growth ?? 0) : 0;
+  const growth = Math.abs(own(state, name)?.growth ?? 0);
   return growth <= LASTING * noiseOf(last10.rate) && rejectedRate <= REJECTED_MAX * last10.rate;
 };
 
@@ -94,7 +95,7 @@ const learnedFor = (
 ): { readonly [caller: string]: number } => {
   const all = rates.reduce((sum, [, each]) => sum + each, 0);
   const known = (caller: string): number | undefined =>
-    before !== undefined && Object.hasOwn(before, caller) ? before[caller] : undefined;
+    before === undefined ? undefined : own(before, caller);
   const from = rates.map(([caller, each]) => ({ caller, each, ratio: known(caller) ?? rate / all }));
   const error = rate - from.reduce((sum, { each, ratio }) => sum + each * ratio, 0);
   const squares = from.reduce((sum, { each }) => sum + each * each, 0);
@@ -109,10 +110,10 @@ const learn = (
   links: readonly Link[],
   metrics: Metrics,
 ): VisitsState['calls'] => {
-  const calls: Record<string, { readonly [caller: string]: number }> = {};
+  const calls = recordByName<{ readonly [caller: string]: number }>();
   for (const { name, callers } of links) {
     if (callers.length === 0) continue;
-    const before = Object.hasOwn(state.calls, name) ? state.calls[name] : undefined;
+    const before = own(state.calls, name);
     if (before !== undefined) calls[name] = before;
     const called = metrics.get(name)?.requests;
     if (called === undefined || !isCalm(inside, name, called)) continue;
@@ -144,18 +145,18 @@ export const observeVisits = (
 ): VisitsStep => {
   const links = linksOf(typeGraph);
   if (metrics === null || links.length === 0) return { state, heldBack: NOTHING };
-  const inside: Record<string, Inside> = {};
+  const inside = recordByName<Inside>();
   const heldBack = new Map<string, number>();
   const passedLess = new Map<string, number>();
   for (const { name, callers, calls } of links) {
     const requests = metrics.get(name)?.requests;
     if (requests === undefined || !sound(requests.inFlight) || !sound(requests.queued)) continue;
-    const before = Object.hasOwn(state.inside, name) ? state.inside[name] : undefined;
+    const before = own(state.inside, name);
     const seen = insideOf(before, requests, calls ? downstreamOf(name) : null, nowMs);
     inside[name] = { own: seen.own, growth: seen.growth, atMs: nowMs };
-    const ratios = Object.hasOwn(state.calls, name) ? state.calls[name] : undefined;
+    const ratios = own(state.calls, name);
     const onItsWay = callers.reduce((sum, caller) => {
-      const ratio = ratios !== undefined && Object.hasOwn(ratios, caller) ? (ratios[caller] ?? 0) : 0;
+      const ratio = ratios === undefined ? 0 : (own(ratios, caller) ?? 0);
       return sum + ratio * (passedLess.get(caller) ?? 0);
     }, 0);
     if (onItsWay > 0) heldBack.set(name, onItsWay);
@@ -181,12 +182,12 @@ export const visitsFrom = (
 ): ReadonlyMap<string, number> => {
   const visits = new Map<string, number>([[entry, 1]]);
   for (const { name, callers } of linksOf(typeGraph)) {
-    const ratios = Object.hasOwn(state.calls, name) ? state.calls[name] : undefined;
+    const ratios = own(state.calls, name);
     if (name === entry || ratios === undefined) continue;
     let sum: number | undefined;
     for (const caller of callers) {
       const of = visits.get(caller);
-      const ratio = Object.hasOwn(ratios, caller) ? ratios[caller] : undefined;
+      const ratio = own(ratios, caller);
       if (of !== undefined && ratio !== undefined) sum = (sum ?? 0) + of * ratio;
     }
     if (sum !== undefined) visits.set(name, sum);

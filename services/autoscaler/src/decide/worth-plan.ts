@@ -27,6 +27,22 @@ export const waitChance = (servers: number, utilisation: number): number => {
   return 1 / (1 + (beta * normal) / Math.max(density, 1e-300));
 };
 
+const BETA_MAX = 8;
+const STEPS_PER_BETA = 64;
+/** Logarithms of the chance to wait by β = (1 − utilisation)·√servers, of which alone it is a function; off by 1e-4 at most between them. */
+const LOG_CHANCES = Float64Array.from({ length: BETA_MAX * STEPS_PER_BETA + 2 }, (_, i) =>
+  Math.log(waitChance(1, 1 - i / STEPS_PER_BETA)),
+);
+
+/** -Infinity beyond the table: one in 10¹⁵ at most. */
+const logWaitChance = (beta: number): number => {
+  const at = beta * STEPS_PER_BETA;
+  const below = Math.floor(at);
+  if (below > BETA_MAX * STEPS_PER_BETA) return -Infinity;
+  const low = LOG_CHANCES[below] ?? 0;
+  return low + (at - below) * ((LOG_CHANCES[below + 1] ?? 0) - low);
+};
+
 /** Spare capacity that is always provided, as a share of the load. */
 const SPARE_MIN = 0.02;
 
@@ -45,6 +61,9 @@ export const countFor = (rate: number, worth: Worth): number => {
   return (rate + spare) / capacity;
 };
 
+/** Load above each one that may come: written anew by each `worthCount`. */
+const MISSED: number[] = [0.5];
+
 /**
  * 0: no load is worth an instance. Only where it could win is a count found: whatever `countFor` says is at least
  * `rate * (1 + SPARE_MIN) / capacity`, and that alone is too dear for most loads.
@@ -52,7 +71,6 @@ export const countFor = (rate: number, worth: Worth): number => {
 export const worthCount = (chances: Chances, worth: Worth): number => {
   const { rates, weights } = chances;
   const dearness = (worth.price * (1 + SPARE_MIN)) / worth.capacity;
-  const missed: number[] = [];
   const all = meanOf(chances);
   let guess = 0;
   let lowest = Infinity;
@@ -60,7 +78,7 @@ export const worthCount = (chances: Chances, worth: Worth): number => {
   for (let i = 0; i < rates.length; i += 1) {
     const rate = rates[i] ?? 0;
     left -= rate * (weights[i] ?? 0);
-    missed.push(left);
+    MISSED[i] = left;
     if (left + dearness * rate < lowest) {
       lowest = left + dearness * rate;
       guess = i;
@@ -70,7 +88,7 @@ export const worthCount = (chances: Chances, worth: Worth): number => {
   let least = all;
   const consider = (i: number): void => {
     const rate = rates[i] ?? 0;
-    const late = missed[i] ?? 0;
+    const late = MISSED[i] ?? 0;
     if (late + dearness * rate > least) return;
     const count = countFor(rate, worth);
     const total = late + worth.price * count;
@@ -84,27 +102,29 @@ export const worthCount = (chances: Chances, worth: Worth): number => {
   return best;
 };
 
+/** What is rarer than this is not counted; lower loads are late still more seldom. */
+const LOG_NEVER = Math.log(1e-9);
+
 /** Late requests per second that are expected with `count` instances (a real number) over the loads that may come. */
 export const lateRate = ({ rates, weights }: Chances, count: number, worth: Omit<Worth, 'price'>): number => {
   const { capacity, concurrency, slackS, variability } = worth;
   const all = Math.max(0, count) * capacity;
+  const betaBySpare = Math.sqrt(count * concurrency) / all;
   let late = 0;
   for (let i = rates.length - 1; i >= 0; i -= 1) {
     const rate = rates[i] ?? 0;
-    const weight = weights[i] ?? 0;
+    const load = (weights[i] ?? 0) * rate;
     const spare = all - rate;
-    if (spare <= 0) late += weight * rate;
+    if (spare <= 0) late += load;
     else {
-      const waits = Math.exp((-spare * slackS) / variability);
-      // Lower loads are late still more seldom.
-      if (waits < NEVER) break;
-      late += weight * rate * waits * waitChance(count * concurrency, rate / all);
+      // P(wait > slack) = C · exp(−spare · slack / variability).
+      const log = logWaitChance(spare * betaBySpare) - (spare * slackS) / variability;
+      if (log < LOG_NEVER) break;
+      late += load * Math.exp(log);
     }
   }
   return late;
 };
-
-const NEVER = 1e-9;
 
 /** The whole number with the least sum of instances and priced late requests, searched downhill from `from`. */
 export const worthWhole = (chances: Chances, from: number, worth: Worth): number => {

@@ -17,6 +17,7 @@ const knowing = (rate: number): SloState => ({
     serviceMs: 50,
     serviceP95Ms: 80,
     serviceKnown: true,
+    windows: 10,
     capacity: 20,
     measuredCapacity: 20,
     busy: rate / 40,

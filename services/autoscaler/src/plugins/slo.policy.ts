@@ -324,50 +324,66 @@ const step = (
       : learned.demand;
   return {
     state: { ...learned, demand, extra: planned.extra, price: planned.fair, hold: held },
-    recommendation: recommend(observation, planned, learned, forecast, decided),
+    recommendation: new SloRecommendation(observation, planned, learned, forecast, decided),
   };
 };
 
 /** Said when it is asked for: most decisions change nothing, and nobody reads why. */
-const recommend = (
-  observation: ComponentObservation,
-  { plan, input, keep, price }: Planned,
-  state: SloState,
-  forecast: Forecast,
-  held: HeldCount,
-): Recommendation => {
-  const bound = input.model.serviceMs > 0 ? strictest(input.objective) : null;
-  const budgetSpent = (percentile: number): number => {
-    const { allowed, rate } = accountOf(state.outlook.level, observation, percentile);
-    return spentOf(state.budget, allowed, rate);
-  };
-  const predictedMs = (): number | null =>
-    bound === null ? null : predictMs(input, Math.max(1, held.count), bound.percentile);
-  return {
-    count: held.count,
-    get reason() {
-      return describe(plan, held, input, predictedMs());
-    },
-    get predicted() {
-      const ms = predictedMs();
-      return bound === null || ms === null || !Number.isFinite(ms)
-        ? null
-        : { percentile: bound.percentile, ms };
-    },
-    get inputs() {
-      return {
-        ...figures(observation, input, forecast, plan),
-        ...(keep === null ? {} : { keep }),
-        ...(bound === null || price === null
-          ? {}
-          : {
-              price: round(price, 4),
-              budgetSpent: round(budgetSpent(bound.percentile), 3),
-            }),
-      };
-    },
-  };
-};
+class SloRecommendation implements Recommendation {
+  readonly count: number;
+
+  constructor(
+    private readonly observation: ComponentObservation,
+    private readonly planned: Planned,
+    private readonly state: SloState,
+    private readonly forecast: Forecast,
+    private readonly held: HeldCount,
+  ) {
+    this.count = held.count;
+  }
+
+  get reason(): string {
+    const { plan, input } = this.planned;
+    return describe(plan, this.held, input, this.predictedMs());
+  }
+
+  get predicted(): Recommendation['predicted'] {
+    const ms = this.predictedMs();
+    const { bound } = this;
+    return bound === null || ms === null || !Number.isFinite(ms)
+      ? null
+      : { percentile: bound.percentile, ms };
+  }
+
+  get inputs(): Recommendation['inputs'] {
+    const { plan, input, keep, price } = this.planned;
+    const { bound } = this;
+    return {
+      ...figures(this.observation, input, this.forecast, plan),
+      ...(keep === null ? {} : { keep }),
+      ...(bound === null || price === null
+        ? {}
+        : { price: round(price, 4), budgetSpent: round(this.budgetSpent(bound.percentile), 3) }),
+    };
+  }
+
+  private get bound(): ReturnType<typeof strictest> {
+    const { model, objective } = this.planned.input;
+    return model.serviceMs > 0 ? strictest(objective) : null;
+  }
+
+  private predictedMs(): number | null {
+    const { bound } = this;
+    return bound === null
+      ? null
+      : predictMs(this.planned.input, Math.max(1, this.held.count), bound.percentile);
+  }
+
+  private budgetSpent(percentile: number): number {
+    const { allowed, rate } = accountOf(this.state.outlook.level, this.observation, percentile);
+    return spentOf(this.state.budget, allowed, rate);
+  }
+}
 
 export const slo = {
   summary: 'holds the latency objective at the least count a queueing model learned from live metrics allows',
