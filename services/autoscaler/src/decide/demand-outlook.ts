@@ -275,13 +275,14 @@ export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
     return chancesOf(experts);
   };
   let end: Chances | undefined;
+  let high: Chances | undefined;
   return {
     expected,
     get atEnd() {
       return (end ??= among(expected, ({ atEnd }) => atEnd));
     },
     get highest() {
-      return among(Math.max(expected, state.level), ({ highest }) => highest);
+      return (high ??= among(Math.max(expected, state.level), ({ highest }) => highest));
     },
   };
 };

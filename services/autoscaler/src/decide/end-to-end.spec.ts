@@ -57,6 +57,7 @@ describe('the account of a chain', () => {
       percentile: 95,
       excused: false,
       price: null,
+      forecast: null,
     };
     expect(of(web)).toEqual({ ...shared, visits: 1 });
     expect(of(api)).toEqual({ ...shared, visits: 2 });
@@ -94,10 +95,11 @@ describe('the account of a chain', () => {
     };
     const priceBy = (policies: Parameters<typeof endToEndOf>[4]): number | null | undefined =>
       endToEndOf(inputOf(QUIET), p95(BOUND_MS), CALM, VISITS, policies)(api)?.price;
-    // Of api, called twice, an instance of 40 a second is capacity for 20 requests at the entry.
-    const both = { web: knowing(20, 2), api: knowing(40, 4) };
+    // Of api, called twice, an instance of 40 a second is capacity for 20 requests at the entry, and eight late calls there
+    // are four late requests.
+    const both = { web: knowing(20, 2), api: knowing(40, 8) };
     expect(Math.exp(priceBy(both) ?? 0)).toBeCloseTo(4 / 20);
-    expect(Math.exp(priceBy({ ...both, web: knowing(20, 8) }) ?? 0)).toBeCloseTo(8 / 20);
+    expect(Math.exp(priceBy({ ...both, web: knowing(20, 6) }) ?? 0)).toBeCloseTo(6 / 20);
     expect(priceBy({ web: { kind: 'fixed', policy: {} } })).toBeNull();
   });
 

@@ -1,19 +1,23 @@
 /**
  * By which requests the components on the way to an answer are judged: those at the entry, all by the same. Each by its
  * own would spend the whole budget of late requests once more, and the entry would buy against a queue that stands below
- * it. One account, and one price of lateness for the whole chain: what one tier lets pass and the next does not was bought
- * for nothing.
+ * it. One account, one price of lateness and one forecast for the whole chain: what one tier lets pass and the next does
+ * not was bought for nothing.
  */
 import type { Component, Objective } from '@mitosis/contracts';
 import type { SloState } from '../plugins/slo.policy.js';
 import { strictest } from '../plugins/slo-text.js';
 import { own } from './by-name.js';
 import { speaksHttp } from './call-graph.js';
+import { outlookOf } from './demand-outlook.js';
+import { logAtEntry } from './fair-price.js';
+import { horizonOf } from './horizon.js';
 import { capacityOf } from './instance-model.js';
+import { instancesOf, measureStartMs } from './level-index.js';
 import { componentOf, isScaled, type LevelInput } from './level-input.js';
 import { bothObjectives, hasOwnBound, reachableFrom } from './objectives.js';
 import { sloStateOf, type Policies } from './slo-state.js';
-import { soundRequests, type EndToEnd, type RequestMetrics } from './observation.js';
+import { soundRequests, type EndToEnd, type EntryForecast, type RequestMetrics } from './observation.js';
 
 /** What is not ours takes this many times what it usually does: lateness is its doing, and nothing is bought against it. */
 const EXCUSED_RATIO = 2;
@@ -60,7 +64,15 @@ const pathOf = (
 /** Of one tier, by its own plan and for the requests at the entry; null: it knows none yet. */
 const priceOf = ({ model, price }: SloState, cpus: number, visits: number): number | null => {
   const capacity = capacityOf(model, cpus);
-  return price.looks > 0 && capacity > 0 ? price.log - Math.log(capacity / visits) : null;
+  return price.looks > 0 && capacity > 0 ? price.log - logAtEntry(capacity, visits) : null;
+};
+
+const forecastOf = (input: LevelInput, entry: Component, policies: Policies): EntryForecast | null => {
+  const known = sloStateOf(policies, entry.name);
+  if (known === null || known.outlook.samples === 0) return null;
+  const instances = instancesOf(input.instances).get(entry.name);
+  const horizonMs = horizonOf(measureStartMs(instances, input.endpoints.get(entry.name)));
+  return { level: known.outlook.level, horizonMs, outlook: outlookOf(known.outlook, horizonMs) };
 };
 
 /** null for what is judged by its own requests: it alone is asked for, has a bound of its own, or is not on the way. */
@@ -75,8 +87,9 @@ export const endToEndOf = (
   const { entry } = typeGraph;
   if (entry === null || metrics === null) return () => null;
   // The entry's own objective is end to end, too.
-  const bound = strictest(bothObjectives(componentOf(typeGraph, entry)?.objective ?? null, objective));
-  if (bound === null) return () => null;
+  const first = componentOf(typeGraph, entry);
+  const bound = strictest(bothObjectives(first?.objective ?? null, objective));
+  if (first === undefined || bound === null) return () => null;
   const names = reachableFrom(typeGraph, entry);
   const path = pathOf(input, names, calmMs, visits);
   const shared = {
@@ -97,5 +110,14 @@ export const endToEndOf = (
     return price === null ? [] : [price];
   });
   const price = prices.length === 0 ? null : Math.max(...prices);
-  return (component) => (isJudged(component) ? { ...shared, price, visits: visitsOf(component.name) } : null);
+  const forecast = forecastOf(input, first, policies);
+  return (component) =>
+    isJudged(component)
+      ? {
+          ...shared,
+          price,
+          visits: visitsOf(component.name),
+          forecast: component.name === entry || !visits.has(component.name) ? null : forecast,
+        }
+      : null;
 };

@@ -3,9 +3,10 @@
  * has such a model; of the others nothing is known, and nothing is made up here.
  */
 import type { CombineState } from '../plugins/combine.policy.js';
-import { horizonOf, planInput, worthOf, type SloState } from '../plugins/slo.policy.js';
+import { planInput, worthOf, type SloState } from '../plugins/slo.policy.js';
 import { forecastDemand } from './demand.js';
 import { outlookOf } from './demand-outlook.js';
+import { horizonOf } from './horizon.js';
 import { capacityOf } from './instance-model.js';
 import type { ComponentObservation } from './observation.js';
 import type { PolicyState } from './policy.js';
@@ -18,7 +19,7 @@ const lateOfSlo = (state: SloState, observation: ComponentObservation): Expected
   const forecast = forecastDemand(state.demand, 0);
   const worth = worthOf(planInput(observation, state.demand, state.model, forecast));
   if (worth === null) return null;
-  const { atEnd } = outlookOf(state.outlook, horizonOf(observation));
+  const { atEnd } = outlookOf(state.outlook, horizonOf(observation.startMs));
   return (count) => lateRate(atEnd, count, worth);
 };
 

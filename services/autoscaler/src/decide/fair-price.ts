@@ -37,6 +37,14 @@ export const priceAt = (chances: Chances, worth: Omit<Worth, 'price'>, allowed: 
   return lateRate(chances, high - 0.5, worth) - lateRate(chances, high + 0.5, worth);
 };
 
+/**
+ * Logarithm of what an instance of a tier is worth at the entry beside capacity for one request a second there. `visits`:
+ * calls of this tier per request at the entry. It serves capacity / visits of them, and where one calls more than once all its
+ * calls that are late here make one late there.
+ */
+export const logAtEntry = (capacity: number, visits: number): number =>
+  Math.log(capacity / Math.min(1, visits));
+
 const within = (price: number, capacity: number): number =>
   Math.max(SHARE_MIN * capacity, Math.min(SHARE_MAX * capacity, price));
 

@@ -115,6 +115,28 @@ describe('capacity of an instance', () => {
     expect(capacityOf(model, 0)).toBeLessThan(22);
   });
 
+  it('that was doubted comes down again with what one request at a time allows', () => {
+    const wrong: InstanceModel = { ...known, serviceMs: 45, capacity: 11.5, measuredCapacity: 11.5 };
+    let model = wrong;
+    for (let minute = 0; minute < 60; minute += 1) model = seen(model, 30, 45, 1, 60, 0);
+    expect(capacityOf(model, 0)).toBeGreaterThan(21.5);
+    for (let minute = 0; minute < 5; minute += 1) model = seen(model, 30, 55, 1, 60, 0);
+    expect(capacityOf(model, 0)).toBeLessThan(18.8);
+  });
+
+  it('is not the largest of what chance lets be completed while a queue shrinks', () => {
+    // Around 100 a second by all five, by chance up to 15 more or less, until nothing is left to wait.
+    let model: InstanceModel = { ...known, capacity: 20, measuredCapacity: 20, saturatedRuns: 2, busy: 40 };
+    for (let second = 0; second < 30; second += 1) {
+      const requests = someRequests(aWindow({ rate: 100 + 15 * Math.sin(1.9 * second), meanMs: 900 }), {
+        inFlight: 200 - 5 * second,
+      });
+      const at = { nowMs: 1_000_000 + second * 1_000, count: 5, ready: 5, requests };
+      model = observeInstances(model, anObservation(at), 200);
+    }
+    expect(model.capacity).toBe(20);
+  });
+
   it('stays what was measured where that is plausible', () => {
     const right: InstanceModel = { ...known, capacity: 20.5, measuredCapacity: 20.5 };
     let model = right;

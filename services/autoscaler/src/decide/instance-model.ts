@@ -188,21 +188,18 @@ const learnService = (model: Draft, seen: InstanceWindow, calm: boolean): void =
 const CHANCE_DEVIATIONS = 4;
 
 const learnCalm = (model: Draft, seen: InstanceWindow): void => {
-  const doubtful = model.serviceKnown && model.measuredCapacity < 1_000 / model.serviceMs;
-  if (doubtful) model.measuredCapacity *= DOUBT_PER_STEP;
   model.saturatedRuns = 0;
   model.provenBusy = Math.max(
     model.provenBusy,
     Math.min(seen.busy, (seen.sureRate * model.serviceMs) / 1_000),
   );
   model.provenRate = Math.max(model.provenRate, seen.sureRate);
-  if (model.capacity === 0) {
-    model.measuredCapacity = 0;
-    return;
-  }
-  const crept = Math.min(model.capacity * CREEP_PER_STEP, model.measuredCapacity * CREEP_MAX);
-  model.capacity = Math.max(crept, model.capacity, seen.sureRate);
+  if (model.capacity === 0) return;
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
+  const single = model.serviceKnown ? 1_000 / model.serviceMs : 0;
+  const crept = model.measuredCapacity * CREEP_MAX;
+  const perStep = model.capacity < crept ? CREEP_PER_STEP : DOUBT_PER_STEP;
+  model.capacity = Math.max(seen.sureRate, Math.min(model.capacity * perStep, Math.max(crept, single)));
 };
 
 const learnCapacity = (model: Draft, measured: number, from: number, gain: number): void => {
@@ -217,7 +214,7 @@ const learnCapacity = (model: Draft, measured: number, from: number, gain: numbe
 const learnSaturated = (model: Draft, seen: InstanceWindow): void => {
   model.saturatedRuns += 1;
   // The first saturated second is only partly so.
-  if (model.saturatedRuns < 2 || (!seen.growing && seen.rate <= model.capacity)) return;
+  if (model.saturatedRuns < 2 || (!seen.growing && seen.sureRate <= model.capacity)) return;
   // What was assumed before is worth nothing beside a measurement.
   if (model.capacity > 0) learnCapacity(model, seen.rate, model.capacity, 0.3);
   else if (seen.growing) learnCapacity(model, seen.rate, seen.rate, 1);

@@ -39,7 +39,7 @@ const GAIN = 1.2;
 /** Of the bias, per hour and unit of logarithmic deviation. */
 const BIAS_PER_HOUR = 1.5;
 const BIAS_MAX = 1.5;
-const FACTOR_MIN = 0.1;
+const FACTOR_MIN = 0.14;
 const FACTOR_MAX = 10;
 
 /** Share of requests slower than `boundMs`, from three percentiles: logarithmic between them, exponential beyond. */

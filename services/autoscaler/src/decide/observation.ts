@@ -3,6 +3,7 @@
  * production, in tests and in `mitosis simulate`. `null` always means unknown; it must never be read as zero.
  */
 import type { ComponentName, Objective, Resources, Scale } from '@mitosis/contracts';
+import type { Outlook } from './demand-outlook.js';
 
 /** One window of requests. A window without fresh samples is represented by null, never by zeros. */
 export interface RequestWindow {
@@ -56,6 +57,15 @@ export interface ExternalAnswer {
   readonly atMs: number;
 }
 
+/** What may come to the entry of the level, as the entry itself foretells it. */
+export interface EntryForecast {
+  /** Requests per second there now. */
+  readonly level: number;
+  /** How far ahead it looks. */
+  readonly horizonMs: number;
+  readonly outlook: Outlook;
+}
+
 /**
  * What the objective of a component is judged by where that is a share of the level's: the requests at the entry. Lateness
  * there is the sum of what all components on the way cause, and is to be paid for where that is cheapest.
@@ -76,6 +86,8 @@ export interface EndToEnd {
    * for a surge which another lets pass buys for nothing. Natural logarithm; null: no tier knows a price yet.
    */
   readonly price: number | null;
+  /** null: nothing is known yet, how often this component is called is not, or it is the entry. */
+  readonly forecast: EntryForecast | null;
   /** Most of the lateness lies in what the level does not scale itself. */
   readonly excused: boolean;
 }

@@ -12,13 +12,7 @@ import {
   type DemandState,
   type Forecast,
 } from '../decide/demand.js';
-import {
-  EMPTY_OUTLOOK,
-  observeOutlook,
-  outlookOf,
-  type Outlook,
-  type OutlookState,
-} from '../decide/demand-outlook.js';
+import { EMPTY_OUTLOOK, observeOutlook, type Outlook, type OutlookState } from '../decide/demand-outlook.js';
 import {
   EMPTY_HOLD,
   heldCount,
@@ -41,12 +35,21 @@ import {
   type Recommendation,
   type ScalingPolicyPlugin,
 } from '../decide/policy.js';
-import { EMPTY_PRICE, fairPriceOf, isPriceDue, observePrice, type FairPrice } from '../decide/fair-price.js';
+import {
+  EMPTY_PRICE,
+  fairPriceOf,
+  isPriceDue,
+  logAtEntry,
+  observePrice,
+  type FairPrice,
+} from '../decide/fair-price.js';
+import { horizonOf, startMsOf } from '../decide/horizon.js';
 import { correctionOf, EMPTY_BUDGET, observeLate, spentOf, type LateBudget } from '../decide/late-budget.js';
 import { P95_DEVIATIONS } from '../decide/queueing.js';
 import { planCount, predictMs, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
 import { worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
 import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
+import { outlookFor } from './slo-outlook.js';
 import { describe, round, strictest } from './slo-text.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
@@ -62,10 +65,6 @@ export type SloState = {
   readonly extra: { readonly count: number; readonly untilMs: number };
 };
 
-/** Assumed until a start was measured: a process of an interpreted language with its probe. */
-const START_MS_DEFAULT = 3_000;
-/** From the decision to its being carried out, and the width of a sample. */
-const REACTION_MS = 2_000;
 /** Backlog is worked off within this time (3–6 s did best on bursts in the prototype, ALGORITHMS.md §1.4). */
 const DRAIN_S = 5;
 /** A backlog is at most what arrives in this time: older requests have been given up by their clients. */
@@ -73,8 +72,6 @@ const BACKLOG_MAX_S = 8;
 /** Scale out when 90 % of the objective would be passed, in only when 75 % would be held: the room between is hysteresis. */
 const AIM_UP = 0.9;
 const AIM_DOWN = 0.75;
-
-const startMsOf = (observation: ComponentObservation): number => observation.startMs ?? START_MS_DEFAULT;
 
 const recentWindow = (observation: ComponentObservation): RequestWindow | null =>
   observation.requests?.last1 ?? observation.requests?.last10 ?? null;
@@ -93,7 +90,7 @@ const projectedBacklog = (observation: ComponentObservation, model: InstanceMode
   const inside = Math.max(0, (observation.requests?.inFlight ?? 0) - (observation.downstream?.inFlight ?? 0));
   const atWork = Math.max(observation.ready, (served * model.serviceMs) / 1_000);
   const waitingNow = Math.max(0, inside - atWork) + (observation.requests?.queued ?? 0);
-  const grows = Math.max(0, rate - served) * (startMsOf(observation) / 1_000);
+  const grows = Math.max(0, rate - served) * (startMsOf(observation.startMs) / 1_000);
   return Math.min(waitingNow + grows, rate * BACKLOG_MAX_S);
 };
 
@@ -139,7 +136,7 @@ const figures = (
   capacityPerInstance: round(capacityOf(input.model, input.cpus)),
   capacityMeasured: input.model.capacity > 0,
   variability: round(input.variability, 2),
-  startMs: round(startMsOf(observation), 0),
+  startMs: round(startMsOf(observation.startMs), 0),
   planned: plan.count,
   because: plan.because,
 });
@@ -157,12 +154,10 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
     ...state,
     model,
     demand,
-    outlook: observeOutlook(state.outlook, demand, horizonOf(observation)),
+    outlook: observeOutlook(state.outlook, demand, horizonOf(observation.startMs)),
     budget: late === null ? state.budget : observeLate(state.budget, late),
   };
 };
-
-export const horizonOf = (observation: ComponentObservation): number => startMsOf(observation) + REACTION_MS;
 
 interface Planned {
   readonly plan: Plan;
@@ -201,7 +196,7 @@ const priced = (
 ): Worth => {
   const { allowed, rate } = accountOf(state.outlook.level, observation, percentile);
   const { price = null, visits = 1 } = observation.endToEnd ?? {};
-  const shared = price === null ? -Infinity : price + Math.log(worth.capacity / visits);
+  const shared = price === null ? -Infinity : price + logAtEntry(worth.capacity, visits);
   const log = Math.max(state.price.log, shared);
   return { ...worth, price: fairPriceOf(log, correctionOf(state.budget, allowed, rate), worth.capacity) };
 };
@@ -221,8 +216,9 @@ const extraFor = (input: PlanInput, worth: Worth, observation: ComponentObservat
   const { backlog, rate } = input;
   if (backlog < BACKLOG_MIN_S * rate || backlog < 5) return 0;
   // When a start takes longer than clients wait, what waits now is gone by then: a little more, so that no queue stays.
-  if (startMsOf(observation) > BACKLOG_MAX_S * 1_000) return (SLOW_EXTRA_SHARE * rate) / worth.capacity;
-  const paidS = startMsOf(observation) / 1_000 + DRAIN_S;
+  if (startMsOf(observation.startMs) > BACKLOG_MAX_S * 1_000)
+    return (SLOW_EXTRA_SHARE * rate) / worth.capacity;
+  const paidS = startMsOf(observation.startMs) / 1_000 + DRAIN_S;
   const wanted = Math.sqrt((rate * backlog) / (worth.capacity * worth.price * paidS));
   return Math.min(wanted, backlog / (worth.capacity * DRAIN_S));
 };
@@ -239,7 +235,7 @@ const planByWorth = (
   const stands = before.untilMs > nowMs ? before.count : 0;
   const extra =
     wanted > 0 && wanted >= stands
-      ? { count: wanted, untilMs: nowMs + startMsOf(observation) + DRAIN_S * 1_000 }
+      ? { count: wanted, untilMs: nowMs + startMsOf(observation.startMs) + DRAIN_S * 1_000 }
       : { count: stands, untilMs: before.untilMs };
   const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
   const load = Math.max(1, least, bestCount(outlook.atEnd, worth));
@@ -257,7 +253,7 @@ const planByWorth = (
 };
 
 const planFor = (observation: ComponentObservation, state: SloState, forecast: Forecast): Planned => {
-  const outlook = outlookOf(state.outlook, horizonOf(observation));
+  const outlook = outlookFor(state.outlook, observation, horizonOf(observation.startMs));
   const base = planInput(observation, state.demand, state.model, forecast);
   const input = { ...base, rate: Math.max(outlook.expected, 0) };
   const none = { input: base, extra: { count: 0, untilMs: 0 }, price: null, fair: state.price };
@@ -289,9 +285,9 @@ const holdOf = (
   given: number,
   usual: number,
 ): number => {
-  if (given > 0) return Math.max(given, planned.price === null ? 2 * startMsOf(observation) : 0);
-  if (planned.price === null) return Math.max(usual, 2 * startMsOf(observation));
-  return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.5 * startMsOf(observation)));
+  if (given > 0) return Math.max(given, planned.price === null ? 2 * startMsOf(observation.startMs) : 0);
+  if (planned.price === null) return Math.max(usual, 2 * startMsOf(observation.startMs));
+  return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.5 * startMsOf(observation.startMs)));
 };
 
 const step = (
@@ -303,7 +299,7 @@ const step = (
   const window = recentWindow(observation);
   if (window === null) return { state, recommendation: hold(observation, 'no fresh request metrics') };
   const learned = learn(state, observation, window);
-  const forecast = forecastDemand(learned.demand, horizonOf(observation));
+  const forecast = forecastDemand(learned.demand, horizonOf(observation.startMs));
   if (capacityOf(learned.model, observation.resources.limits.cpus) === 0 && forecast.upper >= 1) {
     return { state: learned, recommendation: hold(observation, 'too few requests to know what one takes') };
   }
@@ -320,7 +316,7 @@ const step = (
   // Without a price the margin is still that of the forecast's errors.
   const demand =
     planned.price === null
-      ? rememberForecast(learned.demand, forecast, horizonOf(observation))
+      ? rememberForecast(learned.demand, forecast, horizonOf(observation.startMs))
       : learned.demand;
   return {
     state: { ...learned, demand, extra: planned.extra, price: planned.fair, hold: held },
