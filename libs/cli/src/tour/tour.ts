@@ -20,6 +20,7 @@ import type { Sample } from './load/sample.js';
 import { bySecond, summarise, within } from './load/statistics.js';
 import { KINDS, PHASES, type PhasePlan } from './plan.js';
 import type { Disposal, FaultReport, LevelDecision, PhaseReport, TourFacts } from './report/report.js';
+import { watchStolen, type Stolen } from './stolen-time.js';
 import { processesOf } from './strays.js';
 import { ThirdParty } from './third-party.js';
 
@@ -78,6 +79,7 @@ export class Tour {
   /** Never throws: what broke it is one of the facts. */
   async run(): Promise<TourFacts> {
     const startedAtMs = Date.now();
+    const stolen = watchStolen();
     let broken = '';
     try {
       await this.play();
@@ -89,7 +91,7 @@ export class Tour {
     if (broken === '' && this.settings.signal.aborted) broken = 'interrupted';
     const endedAtMs = Date.now();
     this.host.close();
-    return this.facts(startedAtMs, endedAtMs, broken);
+    return this.facts(startedAtMs, endedAtMs, broken, stolen.end());
   }
 
   private async play(): Promise<void> {
@@ -306,7 +308,7 @@ export class Tour {
     }
   }
 
-  private facts(startedAtMs: number, endedAtMs: number, broken: string): TourFacts {
+  private facts(startedAtMs: number, endedAtMs: number, broken: string, stolen: Stolen | null): TourFacts {
     const lastMs = this.phases.at(-1)?.toMs ?? this.loadFromMs;
     const seconds = this.loadFromMs === 0 ? [] : bySecond(this.samples, this.loadFromMs, lastMs);
     return {
@@ -330,6 +332,7 @@ export class Tour {
         p99Ms,
       })),
       disposal: this.disposal,
+      stolen,
       broken,
     };
   }

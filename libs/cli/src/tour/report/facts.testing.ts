@@ -115,6 +115,7 @@ export const goodFacts = (): TourFacts => {
     endedAtMs: endMs + 4_000,
     readyAfterMs: 6_400,
     paused: [],
+    stolen: { share: 0.002, worst: 0.02 },
     phases,
     faults: [
       fault('instance', 'instance-killed', 60, 1_400, 15),

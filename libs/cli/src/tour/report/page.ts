@@ -62,7 +62,9 @@ ${report.broken === '' ? '' : `<p class="failed">The tour did not go through: ${
       report.machine,
     )
       .map(([name, value]) => `${name} ${value}`)
-      .join(', ')}`,
+      .join(
+        ', ',
+      )}${report.stolen === null ? '' : `, ${(100 * report.stolen.share).toFixed(1)} % of its time given to others by its host`}`,
   )}</small></p>
 </main></body></html>
 `;

@@ -141,6 +141,17 @@ describe('the report', () => {
     for (const { text: criterion, found } of report.criteria)
       expect(text).toContain(`${criterion}: ${found}`);
   });
+
+  it('says so when a tour failed while the host of the machine took its processors away', () => {
+    const stolen = { share: 0.12, worst: 0.45 };
+    const failing = { ...goodFacts(), readyAfterMs: null };
+    const said = (facts: TourFacts): boolean =>
+      renderClosing(verdictOn(facts)).includes('steal in /proc/stat');
+    expect(said({ ...failing, stolen })).toBe(true);
+    expect(said({ ...failing, stolen: { share: 0.001, worst: 0.02 } })).toBe(false);
+    expect(said({ ...failing, stolen: null })).toBe(false);
+    expect(said({ ...goodFacts(), stolen })).toBe(false);
+  });
 });
 
 describe('the live view', () => {

@@ -2,6 +2,7 @@
 import type { DecisionRecord } from '@mitosis/contracts';
 import type { Summary } from '../load/statistics.js';
 import type { FaultId, PhaseId } from '../plan.js';
+import type { Stolen } from '../stolen-time.js';
 
 export interface PhaseReport {
   readonly id: PhaseId;
@@ -86,6 +87,8 @@ export interface TourFacts {
   readonly seconds: readonly SecondPoint[];
   readonly decisions: readonly LevelDecision[];
   readonly disposal: Disposal | null;
+  /** Processor time that the host of this virtual machine gave to others; null: the system does not tell. */
+  readonly stolen: Stolen | null;
   /** What kept the tour from going on; empty: nothing. */
   readonly broken: string;
 }
