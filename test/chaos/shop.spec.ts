@@ -9,6 +9,7 @@ import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from
 import { SERVICES, type FunctionName } from '@mitosis/contracts';
 import { Host, REPOSITORY, type LevelView } from '../level/host.js';
 import { startLoad, type Load } from '../level/load.js';
+import { killProcesses } from '../level/processes.js';
 import { until } from '../level/until.js';
 
 const LEVELS = ['shop', 'shop.catalog'] as const;
@@ -173,8 +174,7 @@ describe('the shop', () => {
 
   it('survives a truncated state file', async () => {
     await load.stop();
-    host.processes().forEach((found) => kill(found.pid));
-    await until('everything is down', () => host.processes().length === 0 || undefined, 10_000);
+    await until('everything is down', () => killProcesses(host.home) || undefined, 10_000);
     const truncated = stateFiles(host.home);
     expect(truncated.length).toBeGreaterThan(0);
     for (const file of truncated.slice(0, 1)) truncateSync(file, Math.floor(statSync(file).size / 2));

@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from './host.js';
-import { hostProcesses, type HostProcess } from './processes.js';
+import { hostProcesses, killProcesses, type HostProcess } from './processes.js';
 import { until } from './until.js';
 
 const AGENT = join(REPOSITORY, 'services/agent/dist/bundle/main.mjs');
@@ -47,16 +47,8 @@ export class FurtherHost {
     await until(
       `nothing of ${this.home} runs`,
       () => {
-        // Its processes start each other again: until none is left.
         this.child.kill('SIGKILL');
-        for (const found of this.processes()) {
-          try {
-            process.kill(found.pid, 'SIGKILL');
-          } catch {
-            // Already gone.
-          }
-        }
-        return this.processes().length === 0 || undefined;
+        return killProcesses(this.home) || undefined;
       },
       BOUND_MS,
     );

@@ -18,6 +18,21 @@ export function hostProcesses(home: string): HostProcess[] {
     .filter((found) => found !== undefined);
 }
 
+/**
+ * Kills what runs of a host, and says whether nothing does: to be asked again until then, since one that is started between
+ * the listing and its starter's end is in no list.
+ */
+export function killProcesses(home: string): boolean {
+  for (const { pid } of hostProcesses(home)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Already gone.
+    }
+  }
+  return hostProcesses(home).length === 0;
+}
+
 function readProcess(pid: number, home: string): HostProcess | undefined {
   try {
     const env = new Map(
