@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ensureAgent } from '@mitosis/actuators';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Host, REPOSITORY } from '../level/host.js';
+import { killProcesses } from '../level/processes.js';
 import { until } from '../level/until.js';
 import { describeWithEngine, Engine } from './engine.js';
 
@@ -87,10 +88,9 @@ describeWithEngine('a Compose application of containers', () => {
 
   it('comes back after all of it died at once: management, agent, engine, containers', async () => {
     const before = await Promise.all(['store', 'api', 'web'].map(of));
-    for (const { pid } of host.processes()) process.kill(pid, 'SIGKILL');
+    killProcesses(host.home);
     await engine.killHost();
-    for (const { pid } of host.processes()) process.kill(pid, 'SIGKILL');
-    await until('nothing of it runs', () => host.processes().length === 0 || undefined, BOUND_MS);
+    await until('nothing of it runs', () => killProcesses(host.home) || undefined, BOUND_MS);
     await engine.up();
     // As the host's unit file would.
     await ensureAgent({

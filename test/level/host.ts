@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { agent, health, management, type InstanceGraphView, type InstanceRecord } from '@mitosis/contracts';
-import { hostProcesses, type HostProcess } from './processes.js';
+import { hostProcesses, killProcesses, type HostProcess } from './processes.js';
 import { until } from './until.js';
 
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
@@ -187,13 +187,7 @@ export class Host {
   /** Ends everything; logs, records and histories stay. */
   async end(): Promise<void> {
     await this.mitosis('down', '--all').catch(() => undefined);
-    for (const found of this.processes()) {
-      try {
-        process.kill(found.pid, 'SIGKILL');
-      } catch {
-        // Already gone.
-      }
-    }
+    killProcesses(this.home);
     this.agentClient.close();
     for (const client of this.clients.values()) client.close();
   }

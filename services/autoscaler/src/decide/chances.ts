@@ -16,59 +16,56 @@ export const meanOf = ({ rates, weights }: Chances): number => {
   return sum;
 };
 
-/** One distribution among several. */
+/** One distribution among several; written anew for each mixture. */
 export interface MixedPart {
   /** Loads are `rate` times these, ascending. */
-  readonly rate: number;
+  rate: number;
   readonly factors: Float64Array;
   /** Of each; they sum to 1. */
   readonly weights: Float64Array;
-  readonly odds: number;
+  odds: number;
+  /** Of the load that is taken next. */
+  at: number;
 }
 
 /** Written anew by each `mixed`, then copied at its length: growing arrays are several times the garbage. */
 const RATES: number[] = [0.5];
 const WEIGHTS: number[] = [0.5];
-const AT = new Int32Array(16);
 
-/** The next place of a part from `at` on whose weight is not negligible. */
-const nextIn = ({ weights }: MixedPart, at: number, negligible: number): number => {
-  let next = at;
-  while (next < weights.length && (weights[next] ?? 0) < negligible) next += 1;
-  return next;
+/** From `at` on to the next place whose weight is not negligible. */
+const seek = (part: MixedPart, at: number, negligible: number): void => {
+  const { weights } = part;
+  part.at = at;
+  while (part.at < weights.length && (weights[part.at] ?? 0) < negligible) part.at += 1;
 };
 
-/**
- * One distribution of the first `count` (at most 16), each as likely as its odds are; weights below `negligible` are left
- * out.
- */
+/** One distribution of the first `count`, each as likely as its odds are; weights below `negligible` are left out. */
 export const mixed = (parts: readonly MixedPart[], count: number, negligible: number): Chances => {
   let all = 0;
   for (let i = 0; i < count; i += 1) {
-    all += parts[i]?.odds ?? 0;
-    AT[i] = parts[i] === undefined ? 0 : nextIn(parts[i] as MixedPart, 0, negligible);
+    const part = parts[i];
+    if (part === undefined) continue;
+    all += part.odds;
+    seek(part, 0, negligible);
   }
   let length = 0;
   for (;;) {
     let lowest: MixedPart | undefined;
-    let place = 0;
     let least = Infinity;
     for (let i = 0; i < count; i += 1) {
       const part = parts[i];
       if (part === undefined) continue;
-      const rate = part.rate * (part.factors[AT[i] ?? 0] ?? Infinity);
+      const rate = part.rate * (part.factors[part.at] ?? Infinity);
       if (rate < least) {
         least = rate;
         lowest = part;
-        place = i;
       }
     }
     if (lowest === undefined) break;
-    const at = AT[place] ?? 0;
     RATES[length] = least;
-    WEIGHTS[length] = ((lowest.weights[at] ?? 0) * lowest.odds) / all;
+    WEIGHTS[length] = ((lowest.weights[lowest.at] ?? 0) * lowest.odds) / all;
     length += 1;
-    AT[place] = nextIn(lowest, at + 1, negligible);
+    seek(lowest, lowest.at + 1, negligible);
   }
   return { rates: RATES.slice(0, length), weights: WEIGHTS.slice(0, length) };
 };

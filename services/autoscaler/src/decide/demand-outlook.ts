@@ -7,6 +7,7 @@
 import { median, type DemandState } from './demand.js';
 import type { Chances } from './chances.js';
 import { chancesOf, densityOf, RATE_MIN, withError, type Errors, type Expert } from './forecast-errors.js';
+import type { Draft } from './policy.js';
 
 type Pending = readonly [
   dueMs: number,
@@ -45,9 +46,6 @@ export type OutlookState = {
   readonly slow: readonly Slow[];
   readonly lastMs: number;
 };
-
-/** The copy that one sample is taken into. */
-type Draft = { -readonly [K in keyof OutlookState]: OutlookState[K] };
 
 /** Seconds over which the slow levels average. */
 const SLOW_S = [60, 300, 1_800] as const;
@@ -93,7 +91,7 @@ const jumped = (state: OutlookState, demand: DemandState): boolean => {
   return Math.abs(median(demand.recent) - state.level) > JUMP_DEVIATIONS * Math.sqrt(variance);
 };
 
-const followLevel = (state: Draft, demand: DemandState): void => {
+const followLevel = (state: Draft<OutlookState>, demand: DemandState): void => {
   const latest = demand.recent.at(-1) ?? 0;
   if (state.samples === 0) {
     state.level = latest;
@@ -181,7 +179,7 @@ const nextSlow = (slow: readonly Slow[], latest: number, seen: number): readonly
   });
 
 /** Compares the forecasts whose time has come with what came. */
-const judge = (state: Draft, nowMs: number, horizonMs: number): void => {
+const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number): void => {
   if (!isDue(state.pending, nowMs)) return;
   const evidence = evidenceOf(horizonMs);
   const seconds = Math.max(1, spacingOf(horizonMs) / 1_000);
@@ -221,7 +219,7 @@ export const observeOutlook = (
   horizonMs: number,
 ): OutlookState => {
   const nowMs = demand.lastMs;
-  const state: Draft = { ...before, seen: before.seen + 1, lastMs: nowMs };
+  const state: Draft<OutlookState> = { ...before, seen: before.seen + 1, lastMs: nowMs };
   if (before.lastMs === 0 || nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs) {
     state.samples = 0;
     state.past = [];
@@ -241,7 +239,7 @@ export const observeOutlook = (
 };
 
 /** Keeps what is forecast now, to be judged when its time has come. */
-const remember = (state: Draft, nowMs: number, horizonMs: number): void => {
+const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number): void => {
   const spacingMs = spacingOf(horizonMs);
   const last = state.pending.at(-1);
   if (last !== undefined && nowMs + horizonMs - last[0] < spacingMs) return;

@@ -71,7 +71,8 @@ const forecastOf = (input: LevelInput, entry: Component, policies: Policies): En
   const known = sloStateOf(policies, entry.name);
   if (known === null || known.outlook.samples === 0) return null;
   const instances = instancesOf(input.instances).get(entry.name);
-  const horizonMs = horizonOf(measureStartMs(instances, input.endpoints.get(entry.name)));
+  const startMs = measureStartMs(instances, input.endpoints.get(entry.name));
+  const horizonMs = horizonOf({ startMs });
   return { level: known.outlook.level, horizonMs, outlook: outlookOf(known.outlook, horizonMs) };
 };
 

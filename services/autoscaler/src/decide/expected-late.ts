@@ -19,7 +19,7 @@ const lateOfSlo = (state: SloState, observation: ComponentObservation): Expected
   const forecast = forecastDemand(state.demand, 0);
   const worth = worthOf(planInput(observation, state.demand, state.model, forecast));
   if (worth === null) return null;
-  const { atEnd } = outlookOf(state.outlook, horizonOf(observation.startMs));
+  const { atEnd } = outlookOf(state.outlook, horizonOf(observation));
   return (count) => lateRate(atEnd, count, worth);
 };
 

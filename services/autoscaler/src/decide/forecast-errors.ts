@@ -122,14 +122,20 @@ export interface Expert {
 }
 
 /** Written anew by each `chancesOf`, one for each expert. */
-const PARTS: (MixedPart & { rate: number; odds: number })[] = [];
+const PARTS: MixedPart[] = [];
 
 /** What may come by one forecast or by several, each as likely as its odds say. */
 export const chancesOf = (experts: readonly Expert[]): Chances => {
   for (let i = 0; i < experts.length; i += 1) {
     const expert = experts[i];
     if (expert === undefined) continue;
-    const part = (PARTS[i] ??= { rate: 0, odds: 0, factors: FACTORS, weights: new Float64Array(BINS) });
+    const part = (PARTS[i] ??= {
+      rate: 0,
+      odds: 0,
+      factors: FACTORS,
+      weights: new Float64Array(BINS),
+      at: 0,
+    });
     fillWeights(part.weights, expert.errors, expert.forecast, expert.alike);
     part.rate = Math.max(expert.forecast, RATE_MIN);
     part.odds = expert.odds;

@@ -5,6 +5,7 @@
  * (latency then contains the queue) nor capacity from idle ones (throughput then is only the demand).
  */
 import type { ComponentObservation, Downstream, RequestWindow } from './observation.js';
+import type { Draft } from './policy.js';
 import { utilisationAt } from './queueing.js';
 
 export type InstanceModel = {
@@ -34,9 +35,6 @@ export type InstanceModel = {
   /** Time per request that dependencies take usually; falls fast, rises within about a minute. */
   readonly outsideMs: number;
 };
-
-/** The copy that one observation is taken into: another one for each thing learned would be a dozen a second. */
-type Draft = { -readonly [K in keyof InstanceModel]: InstanceModel[K] };
 
 export const EMPTY_MODEL: InstanceModel = {
   version: '',
@@ -172,7 +170,7 @@ const FIRST_WINDOWS = 10;
 
 const firstGain = ({ windows }: InstanceModel): number => (windows < FIRST_WINDOWS ? 2 / (windows + 2) : 0);
 
-const learnService = (model: Draft, seen: InstanceWindow, calm: boolean): void => {
+const learnService = (model: Draft<InstanceModel>, seen: InstanceWindow, calm: boolean): void => {
   if (!calm && seen.ownMs >= model.serviceMs) return;
   const blurred = model.serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
   const [down, up, upBlurred] = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
@@ -187,7 +185,7 @@ const learnService = (model: Draft, seen: InstanceWindow, calm: boolean): void =
 /** Standard deviations of a count that a window may be above the mean by chance. */
 const CHANCE_DEVIATIONS = 4;
 
-const learnCalm = (model: Draft, seen: InstanceWindow): void => {
+const learnCalm = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
   model.saturatedRuns = 0;
   model.provenBusy = Math.max(
     model.provenBusy,
@@ -202,7 +200,7 @@ const learnCalm = (model: Draft, seen: InstanceWindow): void => {
   model.capacity = Math.max(seen.sureRate, Math.min(model.capacity * perStep, Math.max(crept, single)));
 };
 
-const learnCapacity = (model: Draft, measured: number, from: number, gain: number): void => {
+const learnCapacity = (model: Draft<InstanceModel>, measured: number, from: number, gain: number): void => {
   model.capacity = from + gain * (measured - from);
   model.measuredCapacity = model.capacity;
 };
@@ -211,7 +209,7 @@ const learnCapacity = (model: Draft, measured: number, from: number, gain: numbe
  * Completions while everything is busy are the capacity. While a queue shrinks they are only a lower bound: it may stand
  * before some of the instances.
  */
-const learnSaturated = (model: Draft, seen: InstanceWindow): void => {
+const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
   model.saturatedRuns += 1;
   // The first saturated second is only partly so.
   if (model.saturatedRuns < 2 || (!seen.growing && seen.sureRate <= model.capacity)) return;
@@ -221,7 +219,7 @@ const learnSaturated = (model: Draft, seen: InstanceWindow): void => {
 };
 
 /** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
-const learnModerate = (model: Draft, observation: ComponentObservation): void => {
+const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObservation): void => {
   model.saturatedRuns = 0;
   const window = observation.requests?.last10;
   if (!usable(observation, window, REQUESTS_MIN_LONG) || model.serviceMs === 0) return;
@@ -236,7 +234,7 @@ const learnModerate = (model: Draft, observation: ComponentObservation): void =>
   learnCapacity(model, measured, capacityOf(model, 0), 0.1);
 };
 
-const learnCpu = (model: Draft, { usage, requests, ready }: ComponentObservation): void => {
+const learnCpu = (model: Draft<InstanceModel>, { usage, requests, ready }: ComponentObservation): void => {
   const rate = requests?.last10?.rate ?? 0;
   if (usage === null || usage.instancesSeen < ready || rate < 1) return;
   const seconds = usage.cpuCores / rate;
@@ -253,13 +251,13 @@ export const observeInstances = (
     state.version === observation.version ? state : { ...EMPTY_MODEL, version: observation.version };
   const window = chooseWindow(observation);
   if (window === null) return known;
-  const model: Draft = { ...known };
+  const model: Draft<InstanceModel> = { ...known };
   learn(model, observation, window, lateMs !== null && window.p95Ms > lateMs);
   return model;
 };
 
 const learn = (
-  model: Draft,
+  model: Draft<InstanceModel>,
   observation: ComponentObservation,
   window: RequestWindow,
   late: boolean,
@@ -290,7 +288,7 @@ const learn = (
   else learnModerate(model, observation);
 };
 
-const trackOutside = (model: Draft, seen: InstanceWindow): void => {
+const trackOutside = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
   const gain = model.serviceMs === 0 ? 1 : seen.outsideMs < model.outsideMs ? 0.3 : 0.02;
   model.outsideMs += gain * (seen.outsideMs - model.outsideMs);
 };
@@ -303,7 +301,7 @@ const dependenciesDominate = (model: InstanceModel, seen: InstanceWindow): boole
   seen.outsideMs > 2 * model.outsideMs && seen.outsideMs > model.serviceMs;
 
 /** Its spread is that of a start: until the next window none is believed. */
-const firstWindow = (model: Draft, seen: InstanceWindow, late: boolean): void => {
+const firstWindow = (model: Draft<InstanceModel>, seen: InstanceWindow, late: boolean): void => {
   model.serviceMs = seen.ownMs;
   model.serviceP95Ms = seen.ownMs;
   model.serviceKnown = !late;

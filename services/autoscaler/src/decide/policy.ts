@@ -9,6 +9,9 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** Plain JSON: can be kept, sent and compared. */
 export type PolicyState = { readonly [key: string]: Json };
 
+/** The copy of a state that one observation is taken into: another one for each thing learned would be a dozen a second. */
+export type Draft<State> = { -readonly [K in keyof State]: State[K] };
+
 export interface Recommendation {
   /** Instances wanted, a whole number; bounds are applied outside. */
   readonly count: number;

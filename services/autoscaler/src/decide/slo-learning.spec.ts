@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EMPTY_DEMAND, observeDemand } from './demand.js';
-import { EMPTY_OUTLOOK, observeOutlook, outlookOf } from './demand-outlook.js';
+import { outlookOf } from './demand-outlook.js';
+import { outlookAfter } from './demand-outlook.testing.js';
 import { EMPTY_BUDGET, lateShareOf, observeLate, correctionOf, type LateBudget } from './late-budget.js';
 import { aWindow } from './observation.testing.js';
 import { seededRandom } from './pool-simulation.testing.js';
@@ -11,15 +11,7 @@ import { waitProbability } from './queueing.js';
 
 const HORIZON_MS = 5_000;
 
-const look = (rates: readonly number[], horizonMs = HORIZON_MS) => {
-  let demand = EMPTY_DEMAND;
-  let outlook = EMPTY_OUTLOOK;
-  rates.forEach((completed, second) => {
-    demand = observeDemand(demand, { nowMs: 1_000_000 + second * 1_000, completed, inside: 0 });
-    outlook = observeOutlook(outlook, demand, horizonMs);
-  });
-  return outlook;
-};
+const look = (rates: readonly number[], horizonMs = HORIZON_MS) => outlookAfter(rates, horizonMs).outlook;
 
 const steady = (rate: number, seconds: number): readonly number[] =>
   Array.from({ length: seconds }, () => rate);

@@ -1,9 +1,9 @@
 /** What is computed the quick way, because it runs each second for every component, against the plain formula. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EMPTY_DEMAND, observeDemand } from './demand.js';
 import type { Chances } from './chances.js';
-import { EMPTY_OUTLOOK, observeOutlook, outlookOf } from './demand-outlook.js';
+import { outlookOf } from './demand-outlook.js';
+import { outlookAfter } from './demand-outlook.testing.js';
 import { countFor, worthCount, type Worth } from './worth-plan.js';
 
 const HORIZON_MS = 12_000;
@@ -54,19 +54,7 @@ const someWorth = fc.record({
   price: fc.double({ min: 0.001, max: 200, noNaN: true }),
 });
 
-/** Looks at `rates`, one a second, and at the level after each. */
-const look = (rates: readonly number[]) => {
-  let demand = EMPTY_DEMAND;
-  let outlook = EMPTY_OUTLOOK;
-  const levels = new Map<number, number>();
-  rates.forEach((completed, second) => {
-    const nowMs = 1_000_000 + second * 1_000;
-    demand = observeDemand(demand, { nowMs, completed, inside: 0 });
-    outlook = observeOutlook(outlook, demand, HORIZON_MS);
-    levels.set(nowMs, outlook.level);
-  });
-  return { outlook, levels };
-};
+const look = (rates: readonly number[]) => outlookAfter(rates, HORIZON_MS);
 
 const someRates = fc.array(fc.double({ min: 0, max: 2_000, noNaN: true }), { minLength: 1, maxLength: 120 });
 

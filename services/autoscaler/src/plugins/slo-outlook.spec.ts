@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EMPTY_DEMAND, observeDemand } from '../decide/demand.js';
-import { EMPTY_OUTLOOK, observeOutlook, outlookOf, type OutlookState } from '../decide/demand-outlook.js';
+import { outlookOf, type OutlookState } from '../decide/demand-outlook.js';
+import { outlookAfter } from '../decide/demand-outlook.testing.js';
 import type { EndToEnd } from '../decide/observation.js';
 import { anObservation } from '../decide/observation.testing.js';
 import { outlookFor } from './slo-outlook.js';
@@ -8,15 +8,7 @@ import { outlookFor } from './slo-outlook.js';
 const HORIZON_MS = 10_000;
 
 /** Of a component that was asked this much in each of the last seconds. */
-const having = (rates: readonly number[]): OutlookState => {
-  let demand = EMPTY_DEMAND;
-  let outlook = EMPTY_OUTLOOK;
-  rates.forEach((completed, second) => {
-    demand = observeDemand(demand, { nowMs: 1_000_000 + 1_000 * second, completed, inside: 0 });
-    outlook = observeOutlook(outlook, demand, HORIZON_MS);
-  });
-  return outlook;
-};
+const having = (rates: readonly number[]): OutlookState => outlookAfter(rates, HORIZON_MS).outlook;
 
 const steady = (rate: number): OutlookState => having(Array.from({ length: 120 }, () => rate));
 /** As much now, but five times as much in every sixth of ten seconds. */

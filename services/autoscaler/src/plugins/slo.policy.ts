@@ -13,13 +13,7 @@ import {
   type Forecast,
 } from '../decide/demand.js';
 import { EMPTY_OUTLOOK, observeOutlook, type Outlook, type OutlookState } from '../decide/demand-outlook.js';
-import {
-  EMPTY_HOLD,
-  heldCount,
-  holdRecommendation,
-  type HeldCount,
-  type HoldState,
-} from '../decide/hold-down.js';
+import { EMPTY_HOLD, heldCount, holdRecommendation, type HoldState } from '../decide/hold-down.js';
 import {
   capacityOf,
   concurrencyOf,
@@ -28,13 +22,7 @@ import {
   type InstanceModel,
 } from '../decide/instance-model.js';
 import type { ComponentObservation, RequestWindow } from '../decide/observation.js';
-import {
-  hold,
-  type Json,
-  type PolicyStep,
-  type Recommendation,
-  type ScalingPolicyPlugin,
-} from '../decide/policy.js';
+import { hold, type PolicyStep, type ScalingPolicyPlugin } from '../decide/policy.js';
 import {
   EMPTY_PRICE,
   fairPriceOf,
@@ -44,13 +32,14 @@ import {
   type FairPrice,
 } from '../decide/fair-price.js';
 import { horizonOf, startMsOf } from '../decide/horizon.js';
-import { correctionOf, EMPTY_BUDGET, observeLate, spentOf, type LateBudget } from '../decide/late-budget.js';
+import { correctionOf, EMPTY_BUDGET, observeLate, type LateBudget } from '../decide/late-budget.js';
 import { P95_DEVIATIONS } from '../decide/queueing.js';
-import { planCount, predictMs, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
+import { planCount, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
 import { worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
 import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
 import { outlookFor } from './slo-outlook.js';
-import { describe, round, strictest } from './slo-text.js';
+import { SloRecommendation } from './slo-recommendation.js';
+import { strictest } from './slo-text.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
 
@@ -90,7 +79,7 @@ const projectedBacklog = (observation: ComponentObservation, model: InstanceMode
   const inside = Math.max(0, (observation.requests?.inFlight ?? 0) - (observation.downstream?.inFlight ?? 0));
   const atWork = Math.max(observation.ready, (served * model.serviceMs) / 1_000);
   const waitingNow = Math.max(0, inside - atWork) + (observation.requests?.queued ?? 0);
-  const grows = Math.max(0, rate - served) * (startMsOf(observation.startMs) / 1_000);
+  const grows = Math.max(0, rate - served) * (startMsOf(observation) / 1_000);
   return Math.min(waitingNow + grows, rate * BACKLOG_MAX_S);
 };
 
@@ -121,26 +110,6 @@ const planWithHysteresis = (input: PlanInput, observation: ComponentObservation)
   return { ...strict, count: Math.min(observation.count, strict.count) };
 };
 
-const figures = (
-  observation: ComponentObservation,
-  input: PlanInput,
-  forecast: Forecast,
-  plan: Plan,
-): Readonly<Record<string, Json>> => ({
-  arrivals: round(forecast.now),
-  forecast: round(input.rate),
-  backlog: round(input.backlog),
-  serviceMs: round(input.model.serviceMs),
-  serviceP95Ms: round(input.model.serviceP95Ms),
-  downstreamMs: round(input.downstreamMs),
-  capacityPerInstance: round(capacityOf(input.model, input.cpus)),
-  capacityMeasured: input.model.capacity > 0,
-  variability: round(input.variability, 2),
-  startMs: round(startMsOf(observation.startMs), 0),
-  planned: plan.count,
-  because: plan.because,
-});
-
 const learn = (state: SloState, observation: ComponentObservation, window: RequestWindow): SloState => {
   const { requests, nowMs } = observation;
   const inside = (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
@@ -154,12 +123,12 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
     ...state,
     model,
     demand,
-    outlook: observeOutlook(state.outlook, demand, horizonOf(observation.startMs)),
+    outlook: observeOutlook(state.outlook, demand, horizonOf(observation)),
     budget: late === null ? state.budget : observeLate(state.budget, late),
   };
 };
 
-interface Planned {
+export interface Planned {
   readonly plan: Plan;
   readonly input: PlanInput;
   /**
@@ -216,9 +185,8 @@ const extraFor = (input: PlanInput, worth: Worth, observation: ComponentObservat
   const { backlog, rate } = input;
   if (backlog < BACKLOG_MIN_S * rate || backlog < 5) return 0;
   // When a start takes longer than clients wait, what waits now is gone by then: a little more, so that no queue stays.
-  if (startMsOf(observation.startMs) > BACKLOG_MAX_S * 1_000)
-    return (SLOW_EXTRA_SHARE * rate) / worth.capacity;
-  const paidS = startMsOf(observation.startMs) / 1_000 + DRAIN_S;
+  if (startMsOf(observation) > BACKLOG_MAX_S * 1_000) return (SLOW_EXTRA_SHARE * rate) / worth.capacity;
+  const paidS = startMsOf(observation) / 1_000 + DRAIN_S;
   const wanted = Math.sqrt((rate * backlog) / (worth.capacity * worth.price * paidS));
   return Math.min(wanted, backlog / (worth.capacity * DRAIN_S));
 };
@@ -235,7 +203,7 @@ const planByWorth = (
   const stands = before.untilMs > nowMs ? before.count : 0;
   const extra =
     wanted > 0 && wanted >= stands
-      ? { count: wanted, untilMs: nowMs + startMsOf(observation.startMs) + DRAIN_S * 1_000 }
+      ? { count: wanted, untilMs: nowMs + startMsOf(observation) + DRAIN_S * 1_000 }
       : { count: stands, untilMs: before.untilMs };
   const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
   const load = Math.max(1, least, bestCount(outlook.atEnd, worth));
@@ -253,7 +221,7 @@ const planByWorth = (
 };
 
 const planFor = (observation: ComponentObservation, state: SloState, forecast: Forecast): Planned => {
-  const outlook = outlookFor(state.outlook, observation, horizonOf(observation.startMs));
+  const outlook = outlookFor(state.outlook, observation, horizonOf(observation));
   const base = planInput(observation, state.demand, state.model, forecast);
   const input = { ...base, rate: Math.max(outlook.expected, 0) };
   const none = { input: base, extra: { count: 0, untilMs: 0 }, price: null, fair: state.price };
@@ -285,9 +253,9 @@ const holdOf = (
   given: number,
   usual: number,
 ): number => {
-  if (given > 0) return Math.max(given, planned.price === null ? 2 * startMsOf(observation.startMs) : 0);
-  if (planned.price === null) return Math.max(usual, 2 * startMsOf(observation.startMs));
-  return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.5 * startMsOf(observation.startMs)));
+  if (given > 0) return Math.max(given, planned.price === null ? 2 * startMsOf(observation) : 0);
+  if (planned.price === null) return Math.max(usual, 2 * startMsOf(observation));
+  return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.5 * startMsOf(observation)));
 };
 
 const step = (
@@ -299,7 +267,7 @@ const step = (
   const window = recentWindow(observation);
   if (window === null) return { state, recommendation: hold(observation, 'no fresh request metrics') };
   const learned = learn(state, observation, window);
-  const forecast = forecastDemand(learned.demand, horizonOf(observation.startMs));
+  const forecast = forecastDemand(learned.demand, horizonOf(observation));
   if (capacityOf(learned.model, observation.resources.limits.cpus) === 0 && forecast.upper >= 1) {
     return { state: learned, recommendation: hold(observation, 'too few requests to know what one takes') };
   }
@@ -316,70 +284,13 @@ const step = (
   // Without a price the margin is still that of the forecast's errors.
   const demand =
     planned.price === null
-      ? rememberForecast(learned.demand, forecast, horizonOf(observation.startMs))
+      ? rememberForecast(learned.demand, forecast, horizonOf(observation))
       : learned.demand;
   return {
     state: { ...learned, demand, extra: planned.extra, price: planned.fair, hold: held },
     recommendation: new SloRecommendation(observation, planned, learned, forecast, decided),
   };
 };
-
-/** Said when it is asked for: most decisions change nothing, and nobody reads why. */
-class SloRecommendation implements Recommendation {
-  readonly count: number;
-
-  constructor(
-    private readonly observation: ComponentObservation,
-    private readonly planned: Planned,
-    private readonly state: SloState,
-    private readonly forecast: Forecast,
-    private readonly held: HeldCount,
-  ) {
-    this.count = held.count;
-  }
-
-  get reason(): string {
-    const { plan, input } = this.planned;
-    return describe(plan, this.held, input, this.predictedMs());
-  }
-
-  get predicted(): Recommendation['predicted'] {
-    const ms = this.predictedMs();
-    const { bound } = this;
-    return bound === null || ms === null || !Number.isFinite(ms)
-      ? null
-      : { percentile: bound.percentile, ms };
-  }
-
-  get inputs(): Recommendation['inputs'] {
-    const { plan, input, keep, price } = this.planned;
-    const { bound } = this;
-    return {
-      ...figures(this.observation, input, this.forecast, plan),
-      ...(keep === null ? {} : { keep }),
-      ...(bound === null || price === null
-        ? {}
-        : { price: round(price, 4), budgetSpent: round(this.budgetSpent(bound.percentile), 3) }),
-    };
-  }
-
-  private get bound(): ReturnType<typeof strictest> {
-    const { model, objective } = this.planned.input;
-    return model.serviceMs > 0 ? strictest(objective) : null;
-  }
-
-  private predictedMs(): number | null {
-    const { bound } = this;
-    return bound === null
-      ? null
-      : predictMs(this.planned.input, Math.max(1, this.held.count), bound.percentile);
-  }
-
-  private budgetSpent(percentile: number): number {
-    const { allowed, rate } = accountOf(this.state.outlook.level, this.observation, percentile);
-    return spentOf(this.state.budget, allowed, rate);
-  }
-}
 
 export const slo = {
   summary: 'holds the latency objective at the least count a queueing model learned from live metrics allows',

@@ -48,15 +48,15 @@ const verdict = (report: TourReport): string => {
   const failed = report.criteria.filter((criterion) => !criterion.held).length;
   return [
     pc.red(`The objectives did not hold: ${failed} of ${report.criteria.length} criteria failed (${took}).`),
-    ...(stolenText(report) ?? []),
+    ...stolenText(report),
   ].join('\n');
 };
 
 /** Of the worst second: from here on a tour that failed may have failed for that. */
 const STOLEN_MUCH = 0.1;
 
-const stolenText = ({ stolen }: TourReport): readonly string[] | null => {
-  if (stolen === null || stolen.worst < STOLEN_MUCH) return null;
+const stolenText = ({ stolen }: TourReport): readonly string[] => {
+  if (stolen === null || stolen.worst < STOLEN_MUCH) return [];
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
   return [
     `This machine's host gave ${percent(stolen.share)} of its processor time to others meanwhile, ${percent(stolen.worst)} in the` +
