@@ -39,8 +39,16 @@ const seek = (part: MixedPart, at: number, negligible: number): void => {
   while (part.at < weights.length && (weights[part.at] ?? 0) < negligible) part.at += 1;
 };
 
-/** One distribution of the first `count`, each as likely as its odds are; weights below `negligible` are left out. */
-export const mixed = (parts: readonly MixedPart[], count: number, negligible: number): Chances => {
+/**
+ * One distribution of the first `count`, each as likely as its odds are. Weights below `negligible` are left out, and what is
+ * above `ceiling` is put there.
+ */
+export const mixed = (
+  parts: readonly MixedPart[],
+  count: number,
+  negligible: number,
+  ceiling: number,
+): Chances => {
   let all = 0;
   for (let i = 0; i < count; i += 1) {
     const part = parts[i];
@@ -62,9 +70,14 @@ export const mixed = (parts: readonly MixedPart[], count: number, negligible: nu
       }
     }
     if (lowest === undefined) break;
-    RATES[length] = least;
-    WEIGHTS[length] = ((lowest.weights[lowest.at] ?? 0) * lowest.odds) / all;
-    length += 1;
+    const weight = ((lowest.weights[lowest.at] ?? 0) * lowest.odds) / all;
+    if (length > 0 && RATES[length - 1] === ceiling)
+      WEIGHTS[length - 1] = (WEIGHTS[length - 1] ?? 0) + weight;
+    else {
+      RATES[length] = Math.min(least, ceiling);
+      WEIGHTS[length] = weight;
+      length += 1;
+    }
     seek(lowest, lowest.at + 1, negligible);
   }
   return { rates: RATES.slice(0, length), weights: WEIGHTS.slice(0, length) };

@@ -44,6 +44,8 @@ export type OutlookState = {
   readonly atEnd: Errors;
   readonly highest: Errors;
   readonly slow: readonly Slow[];
+  /** Highest level so far; what was long ago fades. */
+  readonly top: number;
   readonly lastMs: number;
 };
 
@@ -63,6 +65,7 @@ export const EMPTY_OUTLOOK: OutlookState = {
   atEnd: [],
   highest: [],
   slow: SLOW_S.map(() => EMPTY_SLOW),
+  top: 0,
   lastMs: 0,
 };
 
@@ -229,6 +232,7 @@ export const observeOutlook = (
   followLevel(state, demand);
   state.slow = nextSlow(state.slow, demand.recent.at(-1) ?? 0, state.seen);
   state.pending = raised(state.pending, state.level);
+  state.top = Math.max(state.level, state.top - state.top / TOP_SAMPLES);
   if (nowMs - state.pastMs >= PAST_MS) {
     state.past = [...state.past, state.level].slice(-PAST_KEPT);
     state.pastMs = nowMs;
@@ -255,11 +259,26 @@ const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number):
   state.pending = [...state.pending, made].slice(-PENDING_MAX);
 };
 
+/** A top fades within six hours. */
+const TOP_SAMPLES = 21_600;
+/**
+ * How far above the highest level so far loads are thought possible: thrice while little was seen, by this in the end. Errors are
+ * ratios, and those that were made of a small load say too much of a large one: where bursts come out of nothing, what a burst
+ * might become would be bought for, although none ever became so large.
+ */
+const RECORD_SHARE = 0.4;
+const RECORD_FIRST = 2;
+const RECORD_S = 600;
+
+const ceilingOf = ({ top, seen }: OutlookState, expected: number): number =>
+  Math.max(top, expected) * (1 + RECORD_SHARE + (RECORD_FIRST - RECORD_SHARE) * Math.exp(-seen / RECORD_S));
+
 /** Less likely ones are left out: each costs time in every decision. */
 const ODDS_LEFT_OUT = -3.5;
 
 export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
   const expected = forecastOf(state, trendedOf(state, horizonMs));
+  const ceiling = ceilingOf(state, expected);
   const among = (forecast: number, errorsOf: (of: OutlookState | Slow) => Errors): Chances => {
     const experts: Expert[] = [{ odds: 1, forecast, errors: errorsOf(state), alike: false }];
     for (const slow of state.slow)
@@ -270,7 +289,7 @@ export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
           errors: errorsOf(slow),
           alike: true,
         });
-    return chancesOf(experts);
+    return chancesOf(experts, ceiling);
   };
   let end: Chances | undefined;
   let high: Chances | undefined;

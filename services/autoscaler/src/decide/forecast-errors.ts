@@ -124,8 +124,8 @@ export interface Expert {
 /** Written anew by each `chancesOf`, one for each expert. */
 const PARTS: MixedPart[] = [];
 
-/** What may come by one forecast or by several, each as likely as its odds say. */
-export const chancesOf = (experts: readonly Expert[]): Chances => {
+/** What may come by one forecast or by several, each as likely as its odds say; what is above `ceiling` comes as that. */
+export const chancesOf = (experts: readonly Expert[], ceiling: number): Chances => {
   for (let i = 0; i < experts.length; i += 1) {
     const expert = experts[i];
     if (expert === undefined) continue;
@@ -140,7 +140,7 @@ export const chancesOf = (experts: readonly Expert[]): Chances => {
     part.rate = Math.max(expert.forecast, RATE_MIN);
     part.odds = expert.odds;
   }
-  return mixed(PARTS, experts.length, NEGLIGIBLE);
+  return mixed(PARTS, experts.length, NEGLIGIBLE, ceiling);
 };
 
 const WEIGHTS = new Float64Array(BINS);

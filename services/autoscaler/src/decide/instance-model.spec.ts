@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { capacityOf, EMPTY_MODEL, observeInstances, type InstanceModel } from './instance-model.js';
+import {
+  capacityOf,
+  EMPTY_MODEL,
+  isGuessed,
+  observeInstances,
+  type InstanceModel,
+} from './instance-model.js';
 import { anObservation, aWindow, someRequests } from './observation.testing.js';
 
 /** Five instances that take 50 ms a request, one at a time. */
@@ -137,10 +143,31 @@ describe('capacity of an instance', () => {
     expect(model.capacity).toBe(20);
   });
 
+  it('is nothing that two instances complete in two busy seconds, but what they complete in many', () => {
+    const burst = (seconds: number): InstanceModel => {
+      let model = known;
+      for (let second = 0; second < seconds; second += 1) {
+        const window = aWindow({ rate: 24, meanMs: 140, p95Ms: 260 });
+        const at = { nowMs: 1_000_000 + second * 1_000, count: 2, ready: 2 };
+        const requests = someRequests(window, { inFlight: 5 + second });
+        model = observeInstances(model, anObservation({ ...at, requests }), 200);
+      }
+      return model;
+    };
+    expect(burst(3).capacity).toBe(0);
+    expect(burst(10).capacity).toBeCloseTo(12, 6);
+  });
+
   it('stays what was measured where that is plausible', () => {
     const right: InstanceModel = { ...known, capacity: 20.5, measuredCapacity: 20.5 };
     let model = right;
     for (let minute = 0; minute < 60; minute += 1) model = seen(model, 30, 50, 1, 60, 0);
     expect(capacityOf(model, 0)).toBeLessThan(21);
+  });
+
+  it('is a guess where more than one request at once is asked of an instance that was never at its limit', () => {
+    expect(isGuessed(known)).toBe(false);
+    expect(isGuessed({ ...known, provenBusy: 3 })).toBe(true);
+    expect(isGuessed({ ...known, provenBusy: 3, capacity: 80 })).toBe(false);
   });
 });

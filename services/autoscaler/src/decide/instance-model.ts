@@ -6,7 +6,7 @@
  */
 import type { ComponentObservation, Downstream, RequestWindow } from './observation.js';
 import type { Draft } from './policy.js';
-import { utilisationAt } from './queueing.js';
+import { deviationShare, utilisationAt } from './queueing.js';
 
 export type InstanceModel = {
   /** The version this was learned of; another one starts anew. */
@@ -25,13 +25,16 @@ export type InstanceModel = {
   readonly measuredCapacity: number;
   /** Highest concurrency per instance seen while nothing waited. */
   readonly provenBusy: number;
-  /** Highest rate per instance seen likewise. */
+  /** Highest rate per instance ever completed, but for chance. */
   readonly provenRate: number;
   /** CPU seconds per request; 0: unknown. */
   readonly cpuS: number;
   /** Requests at work per instance, smoothed over about two samples. */
   readonly busy: number;
+  /** Saturated windows in a row; those of them that no measurement was made of yet, and the sum of their rates per instance. */
   readonly saturatedRuns: number;
+  readonly unmeasured: number;
+  readonly unmeasuredRate: number;
   /** Time per request that dependencies take usually; falls fast, rises within about a minute. */
   readonly outsideMs: number;
 };
@@ -49,6 +52,8 @@ export const EMPTY_MODEL: InstanceModel = {
   cpuS: 0,
   busy: 0,
   saturatedRuns: 0,
+  unmeasured: 0,
+  unmeasuredRate: 0,
   outsideMs: 0,
 };
 
@@ -62,7 +67,9 @@ const IDLE_BUSY_MAX = 0.3;
 const UNPROVEN_GROWTH = 1.4;
 /** Instances that were never seen to bear more than one request at a time may grow by this only: most have one worker. */
 const SINGLE_GROWTH = 1.1;
+/** More at once than the first, without waiting, may be an error of the service time; more than the second is another worker. */
 const SINGLE_BUSY_MAX = 1.1;
+const SEVERAL_BUSY_MIN = 1.25;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
 const CREEP_PER_STEP = 1.001;
 const CREEP_MAX = 1.02;
@@ -182,16 +189,21 @@ const learnService = (model: Draft<InstanceModel>, seen: InstanceWindow, calm: b
   model.windows = Math.min(FIRST_WINDOWS, model.windows + 1);
 };
 
+const endSaturated = (model: Draft<InstanceModel>): void => {
+  model.saturatedRuns = 0;
+  model.unmeasured = 0;
+  model.unmeasuredRate = 0;
+};
+
 /** Standard deviations of a count that a window may be above the mean by chance. */
 const CHANCE_DEVIATIONS = 4;
 
 const learnCalm = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
-  model.saturatedRuns = 0;
+  endSaturated(model);
   model.provenBusy = Math.max(
     model.provenBusy,
     Math.min(seen.busy, (seen.sureRate * model.serviceMs) / 1_000),
   );
-  model.provenRate = Math.max(model.provenRate, seen.sureRate);
   if (model.capacity === 0) return;
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
   const single = model.serviceKnown ? 1_000 / model.serviceMs : 0;
@@ -205,22 +217,32 @@ const learnCapacity = (model: Draft<InstanceModel>, measured: number, from: numb
   model.measuredCapacity = model.capacity;
 };
 
+/** Completions a measurement is made of: of a small pool a second's burst looks like saturation, and says little. */
+const MEASURED_MIN = 100;
+
 /**
  * Completions while everything is busy are the capacity. While a queue shrinks they are only a lower bound: it may stand
  * before some of the instances.
  */
-const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
+const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready: number): void => {
   model.saturatedRuns += 1;
   // The first saturated second is only partly so.
   if (model.saturatedRuns < 2 || (!seen.growing && seen.sureRate <= model.capacity)) return;
+  model.unmeasured += 1;
+  model.unmeasuredRate += seen.rate;
+  if (model.unmeasuredRate * ready < MEASURED_MIN) return;
+  const measured = model.unmeasuredRate / model.unmeasured;
   // What was assumed before is worth nothing beside a measurement.
-  if (model.capacity > 0) learnCapacity(model, seen.rate, model.capacity, 0.3);
-  else if (seen.growing) learnCapacity(model, seen.rate, seen.rate, 1);
+  if (model.capacity > 0) learnCapacity(model, measured, model.capacity, 0.3);
+  else if (seen.growing) learnCapacity(model, measured, measured, 1);
+  else return;
+  model.unmeasured = 0;
+  model.unmeasuredRate = 0;
 };
 
 /** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
 const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObservation): void => {
-  model.saturatedRuns = 0;
+  endSaturated(model);
   const window = observation.requests?.last10;
   if (!usable(observation, window, REQUESTS_MIN_LONG) || model.serviceMs === 0) return;
   const seen = perInstance(observation, model, window);
@@ -264,6 +286,7 @@ const learn = (
 ): void => {
   const seen = perInstance(observation, model, window);
   model.busy = seen.busy;
+  model.provenRate = Math.max(model.provenRate, seen.sureRate);
   trackOutside(model, seen);
   learnCpu(model, observation);
   if (model.serviceMs === 0) {
@@ -271,7 +294,7 @@ const learn = (
     return;
   }
   if (dependenciesDominate(model, seen)) {
-    model.saturatedRuns = 0;
+    endSaturated(model);
     return;
   }
   const bornLate = late && !model.serviceKnown;
@@ -284,7 +307,8 @@ const learn = (
   const slow = bornLate || seen.ownMs >= CALM_RATIO * model.serviceMs;
   learnService(model, seen, calm);
   if (calm) learnCalm(model, seen);
-  else if (ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN && slow) learnSaturated(model, seen);
+  else if (ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN && slow)
+    learnSaturated(model, seen, observation.ready);
   else learnModerate(model, observation);
 };
 
@@ -309,6 +333,10 @@ const firstWindow = (model: Draft<InstanceModel>, seen: InstanceWindow, late: bo
   if (!late) learnCalm(model, seen);
 };
 
+/** Standard deviation of service times over their mean; 1 while nothing is known. */
+export const serviceSpread = ({ serviceMs, serviceP95Ms }: InstanceModel): number =>
+  serviceMs > 0 ? deviationShare(serviceP95Ms / serviceMs) : 1;
+
 /** Servers one instance counts for in the queueing model: at least one, at most what keeps its formulas cheap. */
 const CONCURRENCY_MAX = 32;
 
@@ -317,6 +345,17 @@ export const concurrencyOf = (model: InstanceModel): number => {
   return Math.min(CONCURRENCY_MAX, Math.max(1, Math.round(parallel)));
 };
 
+/** Requests at once that an instance is taken to bear while its limit was never seen. */
+const assumedBusy = ({ provenBusy }: InstanceModel): number => {
+  const one = Math.max(1, SINGLE_GROWTH * provenBusy);
+  const several = Math.max(2, UNPROVEN_GROWTH * provenBusy);
+  const beyond = (provenBusy - SINGLE_BUSY_MAX) / (SEVERAL_BUSY_MIN - SINGLE_BUSY_MAX);
+  return one + Math.min(1, Math.max(0, beyond)) * (several - one);
+};
+
+/** More than one request at once is asked of an instance, and what it bears was never seen. */
+export const isGuessed = (model: InstanceModel): boolean => model.capacity === 0 && assumedBusy(model) > 1;
+
 /**
  * Requests per second one instance completes at most; 0: unknown. Measured where it was seen; else the concurrency it
  * proved plus some, at least one request at a time, and no more than `cpus` (0: no limit) allow when the CPU limits it.
@@ -324,9 +363,7 @@ export const concurrencyOf = (model: InstanceModel): number => {
 export const capacityOf = (model: InstanceModel, cpus: number): number => {
   if (model.capacity > 0) return model.capacity;
   if (model.serviceMs === 0) return 0;
-  const single = 1 - Math.min(1, Math.max(0, model.provenBusy - SINGLE_BUSY_MAX));
-  const growth = UNPROVEN_GROWTH - single * (UNPROVEN_GROWTH - SINGLE_GROWTH);
-  const assumed = Math.max(1, growth * model.provenBusy) / (model.serviceMs / 1_000);
+  const assumed = assumedBusy(model) / (model.serviceMs / 1_000);
   const cpuBound = cpus > 0 && model.cpuS >= (CPU_BOUND_SHARE * model.serviceMs) / 1_000;
   const byCpu = cpuBound ? cpus / model.cpuS : Infinity;
   return Math.max(Math.min(assumed, byCpu), model.provenRate);

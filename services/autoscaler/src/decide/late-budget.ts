@@ -27,7 +27,7 @@ const FADE_MS = 12 * 3_600_000;
  * Part of what is allowed that is not aimed at where one in a hundred is: lateness comes in lumps. They weigh less the more
  * of them are allowed, by the square root as all sums of chance do.
  */
-const SPARED = 0.45;
+const SPARED = 0.6;
 const AIM_MIN = 0.3;
 
 /** Share of the allowed lateness that is aimed at. */
@@ -39,7 +39,7 @@ const GAIN = 1.2;
 /** Of the bias, per hour and unit of logarithmic deviation. */
 const BIAS_PER_HOUR = 1.5;
 const BIAS_MAX = 1.5;
-const FACTOR_MIN = 0.14;
+const FACTOR_MIN = 0.1;
 const FACTOR_MAX = 10;
 
 /** Share of requests slower than `boundMs`, from three percentiles: logarithmic between them, exponential beyond. */

@@ -1,12 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { leastWhere, utilisationAt, waiting, waitProbability } from './queueing.js';
+import { deviationShare, leastWhere, utilisationAt, waiting, waitProbability } from './queueing.js';
 
 describe('queueing model', () => {
   it('agrees with published Erlang-C values', () => {
     // Textbook values: a = 2 erlang on 3 servers 0.4444, a = 8 on 10 servers 0.4092.
     expect(waitProbability(2, 3)).toBeCloseTo(0.4444, 4);
     expect(waitProbability(8, 10)).toBeCloseTo(0.4092, 4);
+  });
+
+  it('reads the deviation of skewed times from their 95th percentile', () => {
+    // 95th percentiles of gamma distributions of mean 1: variation 0.2 → 1.831, 0.5 → 2.372, 1 (exponential) → 2.996.
+    expect(deviationShare(1.831)).toBeCloseTo(Math.sqrt(0.2), 2);
+    expect(deviationShare(2.372)).toBeCloseTo(Math.sqrt(0.5), 2);
+    expect(deviationShare(2.996)).toBeCloseTo(1, 1);
+    expect(deviationShare(1)).toBe(0);
+    expect(deviationShare(0.5)).toBe(0);
+    expect(deviationShare(100)).toBeLessThan(2.5);
   });
 
   it('is M/M/1 for one server', () => {

@@ -6,6 +6,7 @@ import { aWindow } from './observation.testing.js';
 import { seededRandom } from './pool-simulation.testing.js';
 import type { Chances } from './chances.js';
 import { EMPTY_PRICE, fairPriceOf, observePrice, priceAt } from './fair-price.js';
+import { slackOf } from './slack.js';
 import { countFor, lateRate, waitChance, worthCount, worthWhole } from './worth-plan.js';
 import { waitProbability } from './queueing.js';
 
@@ -65,6 +66,17 @@ describe('outlook on demand', () => {
     expect(Math.max(...steadily.slow.map(({ odds }) => odds))).toBeLessThan(0);
   });
 
+  it('thinks nothing possible that is far above all that ever came, once much was seen', () => {
+    const bursts = Array.from({ length: 7_200 }, (_, second) => (second % 120 < 110 ? 10 : 400));
+    const atTop = (rates: readonly number[]): number =>
+      outlookOf(look([...rates, ...steady(400, 20)]), HORIZON_MS).highest.rates.at(-1) ?? 0;
+    expect(atTop(bursts)).toBeGreaterThan(400);
+    expect(atTop(bursts)).toBeLessThan(1.4 * 400);
+    expect(atTop(steady(10, 60))).toBeGreaterThan(2 * 400);
+    const { weights } = outlookOf(look([...bursts, ...steady(400, 20)]), HORIZON_MS).highest;
+    expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 4);
+  });
+
   it('keeps its state bounded', () => {
     const state = look(Array.from({ length: 2_000 }, (_, second) => 1 + ((second * 37) % 900)));
     expect(JSON.stringify(state).length).toBeLessThan(30_000);
@@ -100,7 +112,7 @@ describe('budget of late requests', () => {
 });
 
 describe('count that is worth it', () => {
-  const worth = { capacity: 20, concurrency: 1, slackS: 0.1, variability: 0.7, price: 0.2 };
+  const worth = { capacity: 20, concurrency: 1, slack: slackOf(0.1, 0.1, 0), variability: 0.7, price: 0.2 };
 
   it('knows the chance to wait without a loop', () => {
     for (const [servers, rho] of [
@@ -134,7 +146,7 @@ describe('count that is worth it', () => {
 });
 
 describe('fair price', () => {
-  const worth = { capacity: 20, concurrency: 1, slackS: 0.1, variability: 0.7 };
+  const worth = { capacity: 20, concurrency: 1, slack: slackOf(0.1, 0.1, 0), variability: 0.7 };
   const bell = Array.from({ length: 31 }, (_, i) => Math.exp(-(((i - 15) / 6) ** 2)));
   const sum = bell.reduce((all, weight) => all + weight, 0);
   const chances = { rates: bell.map((_, i) => 340 + 4 * i), weights: bell.map((weight) => weight / sum) };

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Chances } from './chances.js';
 import { outlookOf } from './demand-outlook.js';
 import { outlookAfter } from './demand-outlook.testing.js';
+import { slackOf } from './slack.js';
 import { countFor, worthCount, type Worth } from './worth-plan.js';
 
 const HORIZON_MS = 12_000;
@@ -49,7 +50,13 @@ const someChances = fc
 const someWorth = fc.record({
   capacity: fc.double({ min: 0.5, max: 500, noNaN: true }),
   concurrency: fc.integer({ min: 1, max: 32 }),
-  slackS: fc.double({ min: 0.001, max: 2, noNaN: true }),
+  slack: fc
+    .tuple(
+      fc.double({ min: 0.001, max: 2, noNaN: true }),
+      fc.double({ min: 0.05, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+    )
+    .map(([meanS, least, deviationS]) => slackOf(meanS, least * meanS, deviationS)),
   variability: fc.double({ min: 0.25, max: 4, noNaN: true }),
   price: fc.double({ min: 0.001, max: 200, noNaN: true }),
 });

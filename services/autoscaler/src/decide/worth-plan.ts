@@ -4,13 +4,13 @@
  * late as a whole. Pure, linear in the number of loads at most: it runs each second for every component.
  */
 import { meanOf, type Chances } from './chances.js';
+import { exponentAt, tailAt, type Slack } from './slack.js';
 
 export interface Worth {
   /** Requests per second one instance completes, and how many at once. */
   readonly capacity: number;
   readonly concurrency: number;
-  /** What a request may wait, in seconds. */
-  readonly slackS: number;
+  readonly slack: Slack;
   /** (Ca² + Cs²) / 2. */
   readonly variability: number;
   /** Late requests per second an instance must save. */
@@ -48,15 +48,16 @@ const SPARE_MIN = 0.02;
 
 /** Instances, a real number, with which another one would save less than its price at this load. */
 export const countFor = (rate: number, worth: Worth): number => {
-  const { capacity, concurrency, slackS, variability, price } = worth;
-  // P(wait > slack) = C · exp(-decay · spare); its derivative by the count is decay · capacity times itself.
-  const decay = slackS / variability;
-  const bearable = Math.min(0.5, price / Math.max(1e-12, capacity * decay * rate));
+  const { capacity, concurrency, slack, variability, price } = worth;
   let spare = 0.5 * Math.sqrt(rate * capacity);
   for (let i = 0; i < 2; i += 1) {
     const servers = ((rate + spare) / capacity) * concurrency;
     const chance = waitChance(servers, rate / (rate + spare));
-    spare = Math.max(SPARE_MIN * rate, Math.log(Math.max(1, chance / bearable)) / decay);
+    // The derivative of what is late by the count is decay · capacity times itself.
+    const tail = spare / variability;
+    const decay = Math.max(slack.leastS, slack.meanS - tail * slack.variance) / variability;
+    const bearable = Math.min(0.5, price / Math.max(1e-12, capacity * decay * rate));
+    spare = Math.max(SPARE_MIN * rate, variability * tailAt(slack, Math.log(Math.max(1, chance / bearable))));
   }
   return (rate + spare) / capacity;
 };
@@ -107,7 +108,7 @@ const LOG_NEVER = Math.log(1e-9);
 
 /** Late requests per second that are expected with `count` instances (a real number) over the loads that may come. */
 export const lateRate = ({ rates, weights }: Chances, count: number, worth: Omit<Worth, 'price'>): number => {
-  const { capacity, concurrency, slackS, variability } = worth;
+  const { capacity, concurrency, slack, variability } = worth;
   const all = Math.max(0, count) * capacity;
   const betaBySpare = Math.sqrt(count * concurrency) / all;
   let late = 0;
@@ -117,8 +118,7 @@ export const lateRate = ({ rates, weights }: Chances, count: number, worth: Omit
     const spare = all - rate;
     if (spare <= 0) late += load;
     else {
-      // P(wait > slack) = C · exp(−spare · slack / variability).
-      const log = logWaitChance(spare * betaBySpare) - (spare * slackS) / variability;
+      const log = logWaitChance(spare * betaBySpare) - exponentAt(slack, spare / variability);
       if (log < LOG_NEVER) break;
       late += load * Math.exp(log);
     }

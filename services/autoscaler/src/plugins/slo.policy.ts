@@ -18,7 +18,9 @@ import {
   capacityOf,
   concurrencyOf,
   EMPTY_MODEL,
+  isGuessed,
   observeInstances,
+  serviceSpread,
   type InstanceModel,
 } from '../decide/instance-model.js';
 import type { ComponentObservation, RequestWindow } from '../decide/observation.js';
@@ -33,7 +35,7 @@ import {
 } from '../decide/fair-price.js';
 import { horizonOf, startMsOf } from '../decide/horizon.js';
 import { correctionOf, EMPTY_BUDGET, observeLate, type LateBudget } from '../decide/late-budget.js';
-import { P95_DEVIATIONS } from '../decide/queueing.js';
+import { slackOf, type Slack } from '../decide/slack.js';
 import { planCount, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
 import { worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
 import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
@@ -66,8 +68,7 @@ const recentWindow = (observation: ComponentObservation): RequestWindow | null =
   observation.requests?.last1 ?? observation.requests?.last10 ?? null;
 
 export const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
-  const spread = model.serviceMs > 0 ? (model.serviceP95Ms / model.serviceMs - 1) / P95_DEVIATIONS : 1;
-  const service = Math.min(4, Math.max(0, spread) ** 2);
+  const service = Math.min(4, serviceSpread(model) ** 2);
   const arrivals = Math.min(4, Math.max(0.5, demand.dispersion));
   return (arrivals + service) / 2;
 };
@@ -141,17 +142,25 @@ export interface Planned {
   readonly fair: FairPrice;
 }
 
+/** `leastS` of 0 or less: the bound cannot be reached. */
+const slackFor = (input: PlanInput, bound: { readonly percentile: number; readonly ms: number }): Slack => {
+  const { waitMs, model, downstreamMs } = input;
+  const leastMs = waitMs ?? slackMs(input, bound);
+  const usualMs = waitMs ?? bound.ms - downstreamMs - model.serviceMs;
+  return slackOf(usualMs / 1_000, leastMs / 1_000, (serviceSpread(model) * model.serviceMs) / 1_000);
+};
+
 /** What the components' late requests are worth; null: nothing has to be in time, or no count would bring it there. */
 export const worthOf = (input: PlanInput): Worth | null => {
   const bound = strictest(input.objective);
   if (bound === null) return null;
-  const slack = input.waitMs ?? slackMs(input, bound);
-  if (slack <= 0) return null;
+  const slack = slackFor(input, bound);
+  if (slack.leastS <= 0) return null;
   const capacity = capacityOf(input.model, input.cpus);
   return {
     capacity,
     concurrency: concurrencyOf(input.model),
-    slackS: slack / 1_000,
+    slack,
     variability: input.variability,
     price: 0,
   };
@@ -273,7 +282,7 @@ const step = (
   }
   const planned = planFor(observation, learned, forecast);
   const holdMs = holdOf(planned, observation, options.holdMs, settings.holdMs);
-  const unseen = learned.model.capacity === 0;
+  const unseen = isGuessed(learned.model);
   const held = holdRecommendation(learned.hold, observation.nowMs, planned.plan.count, holdMs);
   const decided = heldCount(held, observation, planned.plan.count, {
     windowMs: holdMs,
