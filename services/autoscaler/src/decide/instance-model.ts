@@ -286,7 +286,6 @@ const learn = (
 ): void => {
   const seen = perInstance(observation, model, window);
   model.busy = seen.busy;
-  model.provenRate = Math.max(model.provenRate, seen.sureRate);
   trackOutside(model, seen);
   learnCpu(model, observation);
   if (model.serviceMs === 0) {
@@ -297,6 +296,8 @@ const learn = (
     endSaturated(model);
     return;
   }
+  // However long it took: what waited for a dependency and ends all at once was left out above.
+  model.provenRate = Math.max(model.provenRate, seen.sureRate);
   const bornLate = late && !model.serviceKnown;
   const ratio = bornLate ? SATURATED_RATIO : congestion(model, seen);
   // By Little's law, too: a burst that has just been worked off leaves nothing inside and slow answers in the window.
@@ -330,6 +331,7 @@ const firstWindow = (model: Draft<InstanceModel>, seen: InstanceWindow, late: bo
   model.serviceP95Ms = seen.ownMs;
   model.serviceKnown = !late;
   model.windows = 1;
+  model.provenRate = seen.sureRate;
   if (!late) learnCalm(model, seen);
 };
 
