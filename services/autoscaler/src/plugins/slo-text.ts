@@ -46,7 +46,7 @@ export const describe = (
   const figure =
     bound === null || predictedMs === null
       ? ''
-      : ` (p${bound.percentile} ${round(predictedMs, 0)} ms of ${bound.ms} ms)`;
+      : ` (p${bound.percentile} ${round(predictedMs, 0)} ms of ${round(bound.ms, 0)} ms)`;
   const capacity = capacityOf(input.model, input.cpus);
   const each = capacity === 0 ? '' : ` at ${round(capacity)} per instance`;
   const step =

@@ -55,6 +55,11 @@ describe('slo policy', () => {
     expect(reason).toMatch(/holds the objective|works the backlog off/);
   });
 
+  it('says the bound in whole milliseconds: a share of a chain has many digits', () => {
+    const { reason } = recommend(knowing(80), loaded(80, { objective: p95(108.316_970_964_082_2) }));
+    expect(reason).toContain('ms of 108 ms)');
+  });
+
   it('asks for more when the objective is tighter', () => {
     const tight = recommend(knowing(80), loaded(80, { objective: p95(95) })).count;
     const loose = recommend(knowing(80), loaded(80, { objective: p95(1_000) })).count;
