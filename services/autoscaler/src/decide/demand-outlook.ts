@@ -262,16 +262,18 @@ const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number):
 /** A top fades within six hours. */
 const TOP_SAMPLES = 21_600;
 /**
- * How far above the highest level so far loads are thought possible: thrice while little was seen, by this in the end. Errors are
- * ratios, and those that were made of a small load say too much of a large one: where bursts come out of nothing, what a burst
- * might become would be bought for, although none ever became so large.
+ * How far above the highest level so far loads are thought possible, as a share of it: by the second while little was seen, by
+ * the first in the end; the difference fades over so many samples. Errors are ratios, and those that were made of a small load
+ * say too much of a large one: where bursts come out of nothing, what a burst might become would be bought for, although none
+ * ever became so large.
  */
 const RECORD_SHARE = 0.4;
 const RECORD_FIRST = 2;
-const RECORD_S = 600;
+const RECORD_SAMPLES = 600;
 
 const ceilingOf = ({ top, seen }: OutlookState, expected: number): number =>
-  Math.max(top, expected) * (1 + RECORD_SHARE + (RECORD_FIRST - RECORD_SHARE) * Math.exp(-seen / RECORD_S));
+  Math.max(top, expected) *
+  (1 + RECORD_SHARE + (RECORD_FIRST - RECORD_SHARE) * Math.exp(-seen / RECORD_SAMPLES));
 
 /** Less likely ones are left out: each costs time in every decision. */
 const ODDS_LEFT_OUT = -3.5;

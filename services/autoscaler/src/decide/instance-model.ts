@@ -189,10 +189,14 @@ const learnService = (model: Draft<InstanceModel>, seen: InstanceWindow, calm: b
   model.windows = Math.min(FIRST_WINDOWS, model.windows + 1);
 };
 
-const endSaturated = (model: Draft<InstanceModel>): void => {
-  model.saturatedRuns = 0;
+const beginMeasurement = (model: Draft<InstanceModel>): void => {
   model.unmeasured = 0;
   model.unmeasuredRate = 0;
+};
+
+const endSaturated = (model: Draft<InstanceModel>): void => {
+  model.saturatedRuns = 0;
+  beginMeasurement(model);
 };
 
 /** Standard deviations of a count that a window may be above the mean by chance. */
@@ -236,8 +240,7 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
   if (model.capacity > 0) learnCapacity(model, measured, model.capacity, 0.3);
   else if (seen.growing) learnCapacity(model, measured, measured, 1);
   else return;
-  model.unmeasured = 0;
-  model.unmeasuredRate = 0;
+  beginMeasurement(model);
 };
 
 /** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
@@ -288,16 +291,16 @@ const learn = (
   model.busy = seen.busy;
   trackOutside(model, seen);
   learnCpu(model, observation);
-  if (model.serviceMs === 0) {
-    firstWindow(model, seen, late);
-    return;
-  }
   if (dependenciesDominate(model, seen)) {
     endSaturated(model);
     return;
   }
   // However long it took: what waited for a dependency and ends all at once was left out above.
   model.provenRate = Math.max(model.provenRate, seen.sureRate);
+  if (model.serviceMs === 0) {
+    firstWindow(model, seen, late);
+    return;
+  }
   const bornLate = late && !model.serviceKnown;
   const ratio = bornLate ? SATURATED_RATIO : congestion(model, seen);
   // By Little's law, too: a burst that has just been worked off leaves nothing inside and slow answers in the window.
@@ -331,7 +334,6 @@ const firstWindow = (model: Draft<InstanceModel>, seen: InstanceWindow, late: bo
   model.serviceP95Ms = seen.ownMs;
   model.serviceKnown = !late;
   model.windows = 1;
-  model.provenRate = seen.sureRate;
   if (!late) learnCalm(model, seen);
 };
 

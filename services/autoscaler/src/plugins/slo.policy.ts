@@ -142,10 +142,14 @@ export interface Planned {
   readonly fair: FairPrice;
 }
 
-/** `leastS` of 0 or less: the bound cannot be reached. */
-const slackFor = (input: PlanInput, bound: { readonly percentile: number; readonly ms: number }): Slack => {
+/** null: the bound cannot be reached. */
+const slackFor = (
+  input: PlanInput,
+  bound: { readonly percentile: number; readonly ms: number },
+): Slack | null => {
   const { waitMs, model, downstreamMs } = input;
   const leastMs = waitMs ?? slackMs(input, bound);
+  if (leastMs <= 0) return null;
   const usualMs = waitMs ?? bound.ms - downstreamMs - model.serviceMs;
   return slackOf(usualMs / 1_000, leastMs / 1_000, (serviceSpread(model) * model.serviceMs) / 1_000);
 };
@@ -155,7 +159,7 @@ export const worthOf = (input: PlanInput): Worth | null => {
   const bound = strictest(input.objective);
   if (bound === null) return null;
   const slack = slackFor(input, bound);
-  if (slack.leastS <= 0) return null;
+  if (slack === null) return null;
   const capacity = capacityOf(input.model, input.cpus);
   return {
     capacity,
