@@ -182,15 +182,60 @@ describeWithEngine('an engine', () => {
       expect((await removed.exited).code ?? 137).toBe(137);
     });
 
-    it('asks nothing about what runs: it is told', async () => {
-      const asked: string[] = [];
-      const { path, close } = await listenIn(engine.socket, (line) => asked.push(line));
-      const settings = {
+    const behind = (path: string): DockerActuator =>
+      new DockerActuator({
         home: host.home,
         engine: { host: `unix://${path}`, certPath: '' },
         pool: '10.213.0.0/16',
-      };
-      const watching = new DockerActuator(settings);
+      });
+
+    it.each([
+      ['runs, and starts it no second time', FOREVER, undefined],
+      ['has ended already, and starts it no second time', 'process.exit(3)', 3],
+    ])('finds what %s, when the connection breaks over its start', async (_, program, code) => {
+      const starts: string[] = [];
+      const looked: string[] = [];
+      const { path, close } = await listenIn(engine.socket, (line) => {
+        if (starts.length > 0 && line.includes('/json')) looked.push(line);
+        if (!line.includes('/start')) return undefined;
+        starts.push(line);
+        return 'cut';
+      });
+      const cut = behind(path);
+      try {
+        const run = await cut.start(host.plan('a', ['node', '-e', program]));
+        await run.started;
+        await until('it was looked at', () => looked.length > 1 || undefined, BOUND_MS);
+        const exit = code === undefined ? run.stop('SIGTERM', 0) : run.exited;
+        expect((await exit).code).toBe(code ?? 137);
+        expect(starts).toHaveLength(1);
+      } finally {
+        cut.close();
+        await close();
+      }
+    });
+
+    it('starts what is only created, when the connection breaks before its start is heard', async () => {
+      let starts = 0;
+      const { path, close } = await listenIn(engine.socket, (line) =>
+        line.includes('/start') && (starts += 1) === 1 ? 'lose' : undefined,
+      );
+      const cut = behind(path);
+      try {
+        const run = await cut.start(host.plan('a', ['node', '-e', FOREVER]));
+        await run.started;
+        expect(starts).toBe(2);
+        expect((await run.stop('SIGTERM', 0)).code).toBe(137);
+      } finally {
+        cut.close();
+        await close();
+      }
+    });
+
+    it('asks nothing about what runs: it is told', async () => {
+      const asked: string[] = [];
+      const { path, close } = await listenIn(engine.socket, (line) => void asked.push(line));
+      const watching = behind(path);
       try {
         const run = await watching.start(host.plan('a', ['node', '-e', FOREVER]));
         await run.started;

@@ -152,10 +152,44 @@ export class DockerActuator implements Actuator {
     const id = await this.onNetwork(plan.level, signal, () => this.create(run, plan, container, network));
     for (const name of externalNetworksOf(definition)) await this.join(name, id);
     if (signal.aborted) return;
-    await this.onNetwork(plan.level, signal, () =>
-      this.client.call('POST', `/containers/${id}/start`, { timeoutMs: START_MS }),
-    );
+    await this.onNetwork(plan.level, signal, () => this.startCreated(run, id, onProgress));
     await run.look();
+  }
+
+  /** A broken connection says nothing of a start: what is still only created is told again, and nothing else. */
+  private async startCreated(
+    run: DockerRun,
+    id: string,
+    onProgress: (detail: string) => void,
+  ): Promise<void> {
+    const { signal } = run.ending;
+    for (const untilMs = this.nowMs() + ENGINE_WAIT_MS; ;) {
+      try {
+        await this.client.call('POST', `/containers/${id}/start`, { timeoutMs: START_MS });
+        return;
+      } catch (error) {
+        if (error instanceof EngineError) throw error;
+        onProgress((error as Error).message);
+      }
+      const state = await this.stateOf(id, untilMs, signal);
+      if (state === 'created') continue;
+      if (state === undefined) run.doubtStart();
+      return;
+    }
+  }
+
+  /** Undefined where the engine does not say in time. */
+  private async stateOf(id: string, untilMs: number, signal: AbortSignal): Promise<string | undefined> {
+    while (!signal.aborted && this.nowMs() < untilMs) {
+      try {
+        const { State } = await this.client.call<ContainerInspect>('GET', `/containers/${id}/json`);
+        return State.Status;
+      } catch (error) {
+        if (error instanceof EngineError) throw error;
+        await pause(ENGINE_RETRY_MS, signal);
+      }
+    }
+    return undefined;
   }
 
   /** Another agent of this home may make the level's network in the same moment: there are two, then one of them goes. */

@@ -52,7 +52,7 @@ export class DockerRun implements Run {
   private mainPid = 0;
   private address = '';
   private container: string | undefined;
-  /** Recorded, but the engine could not be asked yet whether it ever was. */
+  /** Recorded, but the engine could not be asked yet whether it ever ran. */
   private doubtful = false;
   private logs: LogFollower | undefined;
   private ended = false;
@@ -95,6 +95,11 @@ export class DockerRun implements Run {
   /** The engine is asked by the run's name when it answers. */
   doubt(): void {
     this.doubtful = this.container === undefined;
+  }
+
+  /** Nobody starts it any more, and whether it was started is for the engine to say. */
+  doubtStart(): void {
+    this.doubtful = !this.ended && this.mainPid === 0;
   }
 
   /** It never came up, or nothing of it is left. */
