@@ -21,6 +21,8 @@ const CLI = join(REPOSITORY, 'libs/cli/bin/mitosis.mjs');
 export const READY_BOUND_MS = 90_000;
 /** Groups of the containers, one each: what tells their packets apart (faults.ts). No group of this machine. */
 const FIRST_GROUP = 61_700;
+/** Ten samples of use make a size: in seconds instead of minutes. */
+const SIZE_SAMPLE_MS = '2000';
 
 interface ComposeService {
   readonly user: string;
@@ -49,7 +51,7 @@ export class ComposeLevel {
   private readonly compose = (
     parse(readFileSync(COMPOSE_FILE, 'utf8')) as { services: Readonly<Record<string, ComposeService>> }
   ).services;
-  private readonly groupsFile = join(this.folder, 'groups.yml');
+  private readonly overridesFile = join(this.folder, 'overrides.yml');
 
   private constructor(
     readonly engine: Engine,
@@ -59,7 +61,7 @@ export class ComposeLevel {
   ) {
     mkdirSync(this.state, { mode: 0o700 });
     chownSync(this.state, 1000, 1000);
-    writeFileSync(this.groupsFile, this.groups());
+    writeFileSync(this.overridesFile, this.overrides());
   }
 
   /** An engine with the images on it; nothing runs yet. */
@@ -90,12 +92,18 @@ export class ComposeLevel {
     await this.engine.must('tag', IMAGE, NEXT_IMAGE);
   }
 
-  /** The compose file's users, each in a group of its own. */
-  private groups(): string {
+  /** The compose file's users, each in a group of its own, and what the level's services are told beside the file. */
+  private overrides(): string {
+    const sized = this.replicas('autoscaler');
     const services = Object.fromEntries(
       Object.entries(this.compose).map(([name, { user }]) => [
         name,
-        { user: `${user.split(':')[0]}:${this.group(name)}` },
+        {
+          user: `${user.split(':')[0]}:${this.group(name)}`,
+          ...(sized.includes(name)
+            ? { environment: { MITOSIS_AUTOSCALER_SIZE_SAMPLE_MS: SIZE_SAMPLE_MS } }
+            : {}),
+        },
       ]),
     );
     return stringify({ version: '3.8', services });
@@ -128,7 +136,7 @@ export class ComposeLevel {
   }
 
   private dockerCompose(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-    const files = ['--file', COMPOSE_FILE, '--file', this.groupsFile];
+    const files = ['--file', COMPOSE_FILE, '--file', this.overridesFile];
     return run('docker-compose', [...files, ...args], { ...this.env(), ...env });
   }
 

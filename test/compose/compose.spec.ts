@@ -85,6 +85,11 @@ const suite = (): void => {
     await shop.turnCheap();
   }, 240_000);
 
+  it('puts a size in force that it has seen an instance need, by a roll', async () => {
+    await shop.sizedTo('ledger', 0.5, 96);
+    await shop.scaledTo('ledger', 1);
+  }, 240_000);
+
   it.each(drawn(SEED))(
     'goes on with $victim under $fault',
     (trial) => tryFault(level, shop, trial).then(() => undefined),

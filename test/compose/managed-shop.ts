@@ -10,6 +10,7 @@ const IMAGE = 'mitosis-test-shop';
 /** The compose file's default. */
 const PORT = 8_094;
 const BOUND_MS = 90_000;
+const MIB = 1024 * 1024;
 /** No answer for this long: it hangs. Twenty containers start and end on the machine meanwhile, so slow is not that. */
 const HANGS_MS = 60_000;
 
@@ -110,6 +111,28 @@ export class ManagedShop {
 
   containers(component: string): Promise<readonly string[]> {
     return this.level.engine.containers(`label=mitosis.component=${component}`, 'status=running');
+  }
+
+  /** Waits until the one container of a component has these limits, and a decision says so. */
+  async sizedTo(component: string, cpus: number, memoryMib: number): Promise<void> {
+    const wanted = `${cpus * 1e9} ${memoryMib * MIB}`;
+    const format = '{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}';
+    await until(
+      `${component} has ${cpus} cpus and ${memoryMib} MiB`,
+      async () => {
+        const running = await this.containers(component);
+        const limits = await Promise.all(
+          running.map((id) => this.level.engine.must('inspect', '--format', format, id)),
+        );
+        if (limits.length === 1 && limits[0] === wanted) return true as const;
+        throw new Error(limits.join(', ') || 'no container');
+      },
+      BOUND_MS,
+      500,
+    );
+    const explained = await this.level.must('explain', 'shop', component);
+    const change = `2 cpus, 512 MiB → ${cpus} cpus, ${memoryMib} MiB`;
+    if (!explained.includes(change)) throw new Error(`no decision says "${change}": ${explained}`);
   }
 
   /** The cheap provider becomes slow, or well again. */

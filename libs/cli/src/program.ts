@@ -70,8 +70,15 @@ export const createProgram = (): Command => {
   return program;
 };
 
+/** Whoever reads has seen enough (`| head`): as any command it ends without a word. */
+const endWithReader = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+};
+
 /** Runs one command line; sets the exit code and never throws for what a user can do wrong. */
 export const main = async (argv: readonly string[]): Promise<void> => {
+  process.stdout.on('error', endWithReader);
   try {
     await createProgram().parseAsync([...argv]);
   } catch (error) {
