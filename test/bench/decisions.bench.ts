@@ -15,8 +15,11 @@ import {
 } from '@mitosis/contracts';
 import { aComponent, aTypeGraph, aWindow, calls, p95, someRequests } from '@mitosis/autoscaler/testing';
 
-/** Components that know nothing of each other, or that call each other. */
-type GraphShape = 'apart' | 'calling';
+/**
+ * Components that know nothing of each other, that call each other and have bounds of their own, or that call each other and
+ * share one bound of the whole level.
+ */
+type GraphShape = 'apart' | 'calling' | 'one bound';
 
 const PASSES = Number(process.argv[2] ?? 60);
 const NOW_MS = 1_000_000;
@@ -59,12 +62,14 @@ const calledBy = (i: number, names: readonly string[]): readonly string[] =>
 const levelOf = (components: number, graph: GraphShape): LevelInput => {
   const names = Array.from({ length: components }, (_, i) => `c${i}`);
   const dependsOn = (i: number): Component['dependsOn'] =>
-    graph === 'calling' ? calls(...calledBy(i, names)) : [];
+    graph === 'apart' ? [] : calls(...calledBy(i, names));
+  const own = graph === 'one bound' ? null : p95(200);
   return {
     nowMs: NOW_MS,
     generation: 1,
     typeGraph: aTypeGraph(
-      names.map((name, i) => aComponent(name, { objective: p95(200), dependsOn: dependsOn(i) })),
+      names.map((name, i) => aComponent(name, { objective: own, dependsOn: dependsOn(i) })),
+      graph === 'one bound' ? { entry: componentName('c0') } : {},
     ),
     handedDown: null,
     targets: new Map(),
@@ -91,6 +96,7 @@ const CASES = [
   { components: 100, graph: 'apart' },
   { components: 1_000, graph: 'apart' },
   { components: 1_000, graph: 'calling' },
+  { components: 1_000, graph: 'one bound' },
 ] as const;
 
 for (const { components, graph } of CASES) {

@@ -118,4 +118,21 @@ describe('slo policy and what is not its fault', () => {
     const seconds = run({ load: () => 80, scale: { ...base.scale, initial: 2 }, seconds: 90 });
     expect(lateShare(seconds.slice(60))).toBeLessThan(0.05);
   });
+
+  it.each([1, 2, 3])(
+    'wants no more for the first requests than for the same load later (seed %i)',
+    (seed) => {
+      const seconds = run({
+        seed,
+        workers: 2,
+        serviceMs: 80,
+        startMs: 1_200,
+        objective: p95(250),
+        load: (second) => (second < 5 ? 0 : 20),
+        seconds: 60,
+      });
+      expect(Math.max(...seconds.map(({ count }) => count))).toBeLessThanOrEqual(4);
+      expect(lateShare(seconds)).toBeLessThan(0.05);
+    },
+  );
 });

@@ -18,9 +18,8 @@ type Pending = readonly [
   slow: readonly number[],
 ];
 
-/** An average over minutes: where loads leap about, the current one says less of the next one than what is usual. */
+/** Of an average over minutes: where loads leap about, the current one says less of the next one than what is usual. */
 type Slow = {
-  readonly level: number;
   readonly atEnd: Errors;
   readonly highest: Errors;
   /** How much more likely it has lately called what came than the current level did: logarithm of the odds. */
@@ -43,6 +42,8 @@ export type OutlookState = {
   /** Of the load at the horizon, and of the highest load until then. */
   readonly atEnd: Errors;
   readonly highest: Errors;
+  /** Averages over minutes, and what is known of each. */
+  readonly slowLevels: readonly number[];
   readonly slow: readonly Slow[];
   /** Highest level so far; what was long ago fades. */
   readonly top: number;
@@ -51,7 +52,7 @@ export type OutlookState = {
 
 /** Seconds over which the slow levels average. */
 const SLOW_S = [60, 300, 1_800] as const;
-const EMPTY_SLOW: Slow = { level: 0, atEnd: [], highest: [], odds: -1 };
+const EMPTY_SLOW: Slow = { atEnd: [], highest: [], odds: -1 };
 
 export const EMPTY_OUTLOOK: OutlookState = {
   level: 0,
@@ -64,6 +65,7 @@ export const EMPTY_OUTLOOK: OutlookState = {
   trendError: 0,
   atEnd: [],
   highest: [],
+  slowLevels: SLOW_S.map(() => 0),
   slow: SLOW_S.map(() => EMPTY_SLOW),
   top: 0,
   lastMs: 0,
@@ -174,11 +176,11 @@ const judgedSlow = (
   };
 };
 
-const nextSlow = (slow: readonly Slow[], latest: number, seen: number): readonly Slow[] =>
-  slow.map(({ level, atEnd, highest, odds }, i) => {
+const nextLevels = (levels: readonly number[], latest: number, seen: number): readonly number[] =>
+  levels.map((level, i) => {
     // As long as less was seen than it averages over, it is the plain mean.
     const gain = Math.max(1 / (SLOW_S[i] ?? 60), 1 / seen);
-    return { level: level + gain * (latest - level), atEnd, highest, odds };
+    return level + gain * (latest - level);
   });
 
 /** Compares the forecasts whose time has come with what came. */
@@ -230,7 +232,7 @@ export const observeOutlook = (
     state.pending = [];
   }
   followLevel(state, demand);
-  state.slow = nextSlow(state.slow, demand.recent.at(-1) ?? 0, state.seen);
+  state.slowLevels = nextLevels(state.slowLevels, demand.recent.at(-1) ?? 0, state.seen);
   state.pending = raised(state.pending, state.level);
   state.top = Math.max(state.level, state.top - state.top / TOP_SAMPLES);
   if (nowMs - state.pastMs >= PAST_MS) {
@@ -254,7 +256,7 @@ const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number):
     state.level,
     trended,
     state.level,
-    spacingMs >= CLOSE_MS || state.pastMs === nowMs ? state.slow.map((expert) => expert.level) : [],
+    spacingMs >= CLOSE_MS || state.pastMs === nowMs ? state.slowLevels : [],
   ];
   state.pending = [...state.pending, made].slice(-PENDING_MAX);
 };
@@ -278,30 +280,39 @@ const ceilingOf = ({ top, seen }: OutlookState, expected: number): number =>
 /** Less likely ones are left out: each costs time in every decision. */
 const ODDS_LEFT_OUT = -3.5;
 
-export const outlookOf = (state: OutlookState, horizonMs: number): Outlook => {
-  const expected = forecastOf(state, trendedOf(state, horizonMs));
-  const ceiling = ceilingOf(state, expected);
-  const among = (forecast: number, errorsOf: (of: OutlookState | Slow) => Errors): Chances => {
+/** A class: made for every component each second, and closures over as much are several times the garbage. */
+class LazyOutlook implements Outlook {
+  readonly expected: number;
+  private end: Chances | undefined;
+  private high: Chances | undefined;
+
+  constructor(
+    private readonly state: OutlookState,
+    horizonMs: number,
+  ) {
+    this.expected = forecastOf(state, trendedOf(state, horizonMs));
+  }
+
+  get atEnd(): Chances {
+    return (this.end ??= this.among(this.expected, ({ atEnd }) => atEnd));
+  }
+
+  get highest(): Chances {
+    const forecast = Math.max(this.expected, this.state.level);
+    return (this.high ??= this.among(forecast, ({ highest }) => highest));
+  }
+
+  private among(forecast: number, errorsOf: (of: OutlookState | Slow) => Errors): Chances {
+    const { state } = this;
     const experts: Expert[] = [{ odds: 1, forecast, errors: errorsOf(state), alike: false }];
-    for (const slow of state.slow)
-      if (slow.odds > ODDS_LEFT_OUT)
-        experts.push({
-          odds: Math.exp(slow.odds),
-          forecast: slow.level,
-          errors: errorsOf(slow),
-          alike: true,
-        });
-    return chancesOf(experts, ceiling);
-  };
-  let end: Chances | undefined;
-  let high: Chances | undefined;
-  return {
-    expected,
-    get atEnd() {
-      return (end ??= among(expected, ({ atEnd }) => atEnd));
-    },
-    get highest() {
-      return (high ??= among(Math.max(expected, state.level), ({ highest }) => highest));
-    },
-  };
-};
+    for (const [i, slow] of state.slow.entries()) {
+      if (slow.odds <= ODDS_LEFT_OUT) continue;
+      const level = state.slowLevels[i] ?? 0;
+      experts.push({ odds: Math.exp(slow.odds), forecast: level, errors: errorsOf(slow), alike: true });
+    }
+    return chancesOf(experts, ceilingOf(state, this.expected));
+  }
+}
+
+export const outlookOf = (state: OutlookState, horizonMs: number): Outlook =>
+  new LazyOutlook(state, horizonMs);

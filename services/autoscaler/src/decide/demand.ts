@@ -4,6 +4,8 @@
  * with completions alone: while a component is overloaded these say what it can serve, not what is asked of it.
  */
 
+import type { Draft } from './policy.js';
+
 export type DemandState = {
   /** Last three samples of the arrival rate, oldest first. */
   readonly recent: readonly number[];
@@ -84,19 +86,21 @@ const arrivalsOf = (state: DemandState, sample: DemandSample): number => {
   return Math.max(0, sample.completed + (sample.inside - state.inside) / elapsedS);
 };
 
-const scoreForecasts = (
-  state: DemandState,
-  nowMs: number,
-  actual: number,
-): Pick<DemandState, 'pending' | 'errors'> => {
-  if (state.pending.length === 0) return { pending: state.pending, errors: state.errors };
+const scoreForecasts = (state: Draft<DemandState>, nowMs: number, actual: number): void => {
+  if (state.pending.length === 0) return;
   const due = state.pending.filter(([forMs]) => forMs <= nowMs);
   const fresh = due.filter(([forMs]) => nowMs - forMs < GAP_MS);
   const errors = fresh.map(([, forecast]) => (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
-  return {
-    pending: state.pending.filter(([forMs]) => forMs > nowMs),
-    errors: [...state.errors, ...errors].slice(-ERRORS_KEPT),
-  };
+  state.pending = state.pending.filter(([forMs]) => forMs > nowMs);
+  state.errors = [...state.errors, ...errors].slice(-ERRORS_KEPT);
+};
+
+/** The last three with the newest. */
+const withSample = (recent: readonly number[], latest: number): readonly number[] => {
+  const [oldest, middle, newest] = recent;
+  if (oldest === undefined) return [latest];
+  if (middle === undefined) return [oldest, latest];
+  return newest === undefined ? [oldest, middle, latest] : [middle, newest, latest];
 };
 
 const trendSum = (horizonMs: number): number => {
@@ -108,7 +112,7 @@ const trendSum = (horizonMs: number): number => {
 export const observeDemand = (state: DemandState, sample: DemandSample): DemandState => {
   const gap = state.lastMs === 0 || sample.nowMs - state.lastMs > GAP_MS;
   const arrivals = arrivalsOf(state, sample);
-  const recent = gap ? [arrivals] : [...state.recent, arrivals].slice(-3);
+  const recent = gap ? [arrivals] : withSample(state.recent, arrivals);
   const nowcast = median(recent);
   const last = state.recent.at(-1);
   const level = gap
@@ -117,15 +121,18 @@ export const observeDemand = (state: DemandState, sample: DemandSample): DemandS
   const trend = gap ? 0 : TREND_GAIN * (level - state.level) + (1 - TREND_GAIN) * DAMPING * state.trend;
   // Half the mean squared difference of neighbours is the variance without the trend.
   const noise = gap || last === undefined ? null : (arrivals - last) ** 2 / 2 / Math.max(level, 1);
-  return {
+  const next: Draft<DemandState> = {
     recent,
     level,
     trend,
     inside: sample.inside,
     lastMs: sample.nowMs,
+    pending: gap ? [] : state.pending,
+    errors: state.errors,
     dispersion: noise === null ? state.dispersion : 0.97 * state.dispersion + 0.03 * Math.min(noise, 10),
-    ...(gap ? { pending: [], errors: state.errors } : scoreForecasts(state, sample.nowMs, nowcast)),
   };
+  scoreForecasts(next, sample.nowMs, nowcast);
+  return next;
 };
 
 /** What arrives `horizonMs` from now. */

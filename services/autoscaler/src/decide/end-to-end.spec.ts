@@ -90,7 +90,7 @@ describe('the account of a chain', () => {
       const model = { ...initial.model, version: 'v1', serviceMs: 50, capacity };
       return {
         kind: 'slo',
-        policy: { ...initial, model, price: { log: Math.log(price), looks: 1, lastMs: 1 } },
+        policy: { ...initial, model, price: { log: Math.log(price), weight: 1, lastMs: 1 } },
       };
     };
     const priceBy = (policies: Parameters<typeof endToEndOf>[4]): number | null | undefined =>

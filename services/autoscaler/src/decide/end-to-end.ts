@@ -64,7 +64,7 @@ const pathOf = (
 /** Of one tier, by its own plan and for the requests at the entry; null: it knows none yet. */
 const priceOf = ({ model, price }: SloState, cpus: number, visits: number): number | null => {
   const capacity = capacityOf(model, cpus);
-  return price.looks > 0 && capacity > 0 ? price.log - logAtEntry(capacity, visits) : null;
+  return price.weight > 0 && capacity > 0 ? price.log - logAtEntry(capacity, visits) : null;
 };
 
 const forecastOf = (input: LevelInput, entry: Component, policies: Policies): EntryForecast | null => {

@@ -7,18 +7,20 @@ import { meanOf, type Chances } from './chances.js';
 import { lateRate, type Worth } from './worth-plan.js';
 
 export type FairPrice = {
-  /** Natural logarithm of late requests per second an instance must save; averaged. */
+  /** Natural logarithm of late requests per second an instance must save; averaged over requests, of which the budget is. */
   readonly log: number;
-  /** Looks that it is the average of, at most LOOKS_MAX. */
-  readonly looks: number;
+  /** Requests per second at the looks that it is the average of, summed; what was long ago fades. */
+  readonly weight: number;
   readonly lastMs: number;
 };
 
-export const EMPTY_PRICE: FairPrice = { log: 0, looks: 0, lastMs: 0 };
+export const EMPTY_PRICE: FairPrice = { log: 0, weight: 0, lastMs: 0 };
 
 const LOOK_MS = 10_000;
 /** Half an hour: long beside a burst, short beside a day. */
 const LOOKS_MAX = 180;
+/** Of a look, in requests per second. */
+const LOAD_MIN = 0.01;
 /** An instance that saves less than this share of what it could complete is never bought, one that saves more always. */
 const SHARE_MIN = 0.0005;
 const SHARE_MAX = 0.4;
@@ -48,10 +50,11 @@ export const logAtEntry = (capacity: number, visits: number): number =>
 const within = (price: number, capacity: number): number =>
   Math.max(SHARE_MIN * capacity, Math.min(SHARE_MAX * capacity, price));
 
-/** True when `observePrice` would look. */
-export const isPriceDue = (state: FairPrice, nowMs: number): boolean =>
-  state.looks === 0 || nowMs - state.lastMs >= LOOK_MS || nowMs < state.lastMs;
+/** Every ten seconds, and where more is expected than all looks so far were at together: they say nothing of it. */
+export const isPriceDue = (state: FairPrice, nowMs: number, expected: number): boolean =>
+  nowMs - state.lastMs >= LOOK_MS || nowMs < state.lastMs || expected > state.weight;
 
+/** Takes a look at the loads that may come now in. */
 export const observePrice = (
   state: FairPrice,
   nowMs: number,
@@ -59,10 +62,10 @@ export const observePrice = (
   worth: Omit<Worth, 'price'>,
   allowed: number,
 ): FairPrice => {
-  if (!isPriceDue(state, nowMs)) return state;
   const seen = Math.log(within(priceAt(chances, worth, allowed), worth.capacity));
-  const looks = Math.min(LOOKS_MAX, state.looks + 1);
-  return { log: state.log + (seen - state.log) / looks, looks, lastMs: nowMs };
+  const load = Math.max(LOAD_MIN, meanOf(chances));
+  const weight = state.weight * (1 - 1 / LOOKS_MAX) + load;
+  return { log: state.log + (load / weight) * (seen - state.log), weight, lastMs: nowMs };
 };
 
 /** `correction`: what the budget that was really used says. */

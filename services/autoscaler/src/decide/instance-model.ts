@@ -357,8 +357,9 @@ const assumedBusy = ({ provenBusy }: InstanceModel): number => {
   return one + Math.min(1, Math.max(0, beyond)) * (several - one);
 };
 
-/** More than one request at once is asked of an instance, and what it bears was never seen. */
-export const isGuessed = (model: InstanceModel): boolean => model.capacity === 0 && assumedBusy(model) > 1;
+/** Several requests at once are asked of an instance, and how many it bears was never seen. */
+export const isGuessed = ({ capacity, provenBusy }: InstanceModel): boolean =>
+  capacity === 0 && provenBusy > SINGLE_BUSY_MAX;
 
 /**
  * Requests per second one instance completes at most; 0: unknown. Measured where it was seen; else the concurrency it

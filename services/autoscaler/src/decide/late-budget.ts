@@ -27,7 +27,7 @@ const FADE_MS = 12 * 3_600_000;
  * Part of what is allowed that is not aimed at where one in a hundred is: lateness comes in lumps. They weigh less the more
  * of them are allowed, by the square root as all sums of chance do.
  */
-const SPARED = 0.6;
+const SPARED = 0.65;
 const AIM_MIN = 0.3;
 
 /** Share of the allowed lateness that is aimed at. */
@@ -72,10 +72,14 @@ export const spentOf = (budget: LateBudget, allowed: number, rate: number): numb
   return (budget.late + prior * aimed) / (budget.requests + prior) / aimed;
 };
 
+/** True when `observeLate` would look. */
+export const isLateDue = ({ lastMs }: LateBudget, nowMs: number): boolean =>
+  lastMs === 0 || nowMs - lastMs >= WINDOW_MS;
+
 export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget => {
   const { nowMs, window, boundMs, allowed } = sample;
   if (window === null || window.rate <= 0) return budget;
-  if (budget.lastMs > 0 && nowMs - budget.lastMs < WINDOW_MS) return budget;
+  if (!isLateDue(budget, nowMs)) return budget;
   const elapsedS = WINDOW_MS / 1_000;
   if (sample.excused) return { ...budget, lastMs: nowMs };
   const fade = Math.exp(-WINDOW_MS / FADE_MS);

@@ -12,7 +12,14 @@ import { expectedLateOf, type ExpectedLate } from './expected-late.js';
 import { instancesOf, measureStartMs, readyOf, startingOf } from './level-index.js';
 import { componentOf, scaledComponents, type LevelInput } from './level-input.js';
 import { EMPTY_SPLIT, shareIn, stepSplit, waitIn, type SplitState } from './objective-split.js';
-import { hasOwnBound, levelObjective, objectiveFor, type CalmComponent } from './objectives.js';
+import {
+  hasOwnBound,
+  levelObjective,
+  objectiveFor,
+  sharesByTime,
+  type CalmComponent,
+  type Share,
+} from './objectives.js';
 import {
   withoutAbsurdities,
   type ComponentObservation,
@@ -176,8 +183,8 @@ const trackCalm = (
   return { calmMs, calmTailMs };
 };
 
-const rateOf = (input: LevelInput, name: string | null): number =>
-  name === null ? 0 : (input.metrics?.get(name)?.requests.last60?.rate ?? 0);
+const rateOf = (input: LevelInput, name: string): number =>
+  input.metrics?.get(name)?.requests.last60?.rate ?? 0;
 
 const objectivesOf = (
   input: LevelInput,
@@ -186,18 +193,31 @@ const objectivesOf = (
   split: SplitState,
 ): ReadonlyMap<string, Objective> => {
   const { typeGraph } = input;
-  const entryRate = rateOf(input, typeGraph.entry);
-  const calm = new Map<string, CalmComponent>();
-  for (const [name, ownMs] of Object.entries(calmMs)) {
-    const own = rateOf(input, name);
-    calm.set(name, { ownMs, visits: entryRate > 0 && own > 0 ? own / entryRate : 1 });
-  }
+  const byTime = sharesByTimeOf(input, calmMs);
   const objectives = new Map<string, Objective>();
   for (const component of Object.values(typeGraph.components)) {
-    const objective = objectiveFor(typeGraph, level, calm, component, shareIn(split, component, typeGraph));
+    const share: Share = (name) => shareIn(split, component, typeGraph) ?? byTime(name);
+    const objective = objectiveFor(typeGraph, level, component, share);
     if (objective !== null) objectives.set(component.name, objective);
   }
   return objectives;
+};
+
+/** Worked out when the first one is asked for: most levels' bounds are split by what they cost. */
+const sharesByTimeOf = (input: LevelInput, calmMs: LevelState['calmMs']): Share => {
+  let shares: Share | undefined;
+  return (name) => (shares ??= found())(name);
+
+  function found(): Share {
+    const entry = input.typeGraph.entry ?? '';
+    const entryRate = rateOf(input, entry);
+    const calm = new Map<string, CalmComponent>();
+    for (const [member, ownMs] of Object.entries(calmMs)) {
+      const rate = rateOf(input, member);
+      calm.set(member, { ownMs, visits: entryRate > 0 && rate > 0 ? rate / entryRate : 1 });
+    }
+    return sharesByTime(input.typeGraph, entry, calm);
+  }
 };
 
 const visitsOf = ({ typeGraph }: LevelInput, state: VisitsState): ReadonlyMap<string, number> =>

@@ -44,47 +44,84 @@ export const levelObjective = (
   return bothObjectives(typeGraph.objective, share);
 };
 
-/** Of every component of a graph. */
-const reaches = perKey(
-  (typeGraph: TypeGraph): ReadonlyMap<string, ReadonlySet<string>> =>
-    new Map(Object.keys(typeGraph.components).map((name) => [name, reach(typeGraph, name)])),
-);
+/** Components as numbers: what is reached from each of a thousand is half a million names. */
+interface Reach {
+  readonly names: readonly string[];
+  /** The component and everything it calls, directly or not; empty for what is not there or runs once. */
+  readonly from: (start: string) => Int32Array;
+  readonly namesFrom: (start: string) => ReadonlySet<string>;
+}
 
-const NOTHING_REACHED: ReadonlySet<string> = new Set();
+const reachIn = perKey((typeGraph: TypeGraph): Reach => {
+  const names = Object.keys(typeGraph.components);
+  const place = new Map(names.map((name, i) => [name, i]));
+  const runsOnce = names.map((name) => componentOf(typeGraph, name)?.runOnce !== false);
+  const calls = names.map((name) =>
+    (componentOf(typeGraph, name)?.dependsOn ?? []).flatMap(({ component }) => place.get(component) ?? []),
+  );
+  const seenFrom = new Int32Array(names.length).fill(-1);
+  const from = remembered((start): Int32Array => {
+    const first = place.get(start);
+    const reached: number[] = [];
+    const open = first === undefined ? [] : [first];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      if (runsOnce[at] === true || seenFrom[at] === first) continue;
+      seenFrom[at] = first ?? -1;
+      reached.push(at);
+      for (const called of calls[at] ?? []) open.push(called);
+    }
+    return Int32Array.from(reached);
+  });
+  const namesFrom = remembered(
+    (start): ReadonlySet<string> => new Set(Array.from(from(start), (i) => names[i] ?? '')),
+  );
+  return { names, from, namesFrom };
+});
+
+const remembered = <V>(answer: (key: string) => V): ((key: string) => V) => {
+  const known = new Map<string, V>();
+  return (key) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const value = answer(key);
+    known.set(key, value);
+    return value;
+  };
+};
 
 /** The component and everything it calls, directly or not. */
 export const reachableFrom = (typeGraph: TypeGraph, start: string): ReadonlySet<string> =>
-  reaches(typeGraph).get(start) ?? NOTHING_REACHED;
+  reachIn(typeGraph).namesFrom(start);
 
-const reach = (typeGraph: TypeGraph, start: string): ReadonlySet<string> => {
-  const reached = new Set<string>();
-  const open = [start];
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    const component = componentOf(typeGraph, name);
-    if (component === undefined || component.runOnce || reached.has(name)) continue;
-    reached.add(name);
-    open.push(...component.dependsOn.map((dependency) => dependency.component));
-  }
-  return reached;
-};
+/** Part of the entry's latency that a component on the path and what it calls have, per visit; 0..1. */
+export type Share = (name: string) => number;
 
-/** Part of the entry's latency that a component and what it calls have, per visit; 0..1. */
-const shareOf = (
-  reached: ReadonlySet<string>,
-  path: ReadonlySet<string>,
+/** Weights are found once for all: a share is asked for by every component each second. */
+export const sharesByTime = (
+  typeGraph: TypeGraph,
+  entry: string,
   calm: ReadonlyMap<string, CalmComponent>,
-  name: string,
-): number => {
-  const measured = [...path].every((member) => (calm.get(member)?.ownMs ?? 0) > 0);
-  const weight = (member: string): number => {
-    const seen = calm.get(member);
-    return measured && seen !== undefined ? seen.ownMs * seen.visits : 1;
+): Share => {
+  const { names, from } = reachIn(typeGraph);
+  const known = (i: number): CalmComponent | undefined => calm.get(names[i] ?? '');
+  const path = from(entry);
+  const measured = path.every((i) => (known(i)?.ownMs ?? 0) > 0);
+  const weights = new Float64Array(names.length);
+  for (const i of path) {
+    const { ownMs = 1, visits = 1 } = (measured ? known(i) : undefined) ?? {};
+    weights[i] = ownMs * visits;
+  }
+  const sum = (places: Int32Array): number => {
+    let all = 0;
+    for (let i = 0; i < places.length; i += 1) all += weights[places[i] ?? 0] ?? 0;
+    return all;
   };
-  const sum = (names: Iterable<string>): number =>
-    [...names].reduce((total, member) => total + weight(member), 0);
-  const visits = measured ? (calm.get(name)?.visits ?? 1) : 1;
-  const share = sum([...reached].filter((member) => path.has(member))) / sum(path);
-  return Math.min(1, visits > 0 ? share / visits : share);
+  const whole = sum(path);
+  return (name) => {
+    const share = sum(from(name)) / whole;
+    const visits = measured ? (calm.get(name)?.visits ?? 1) : 1;
+    return Math.min(1, visits > 0 ? share / visits : share);
+  };
 };
 
 const scaled = (objective: Objective, share: number): Objective => ({
@@ -97,19 +134,17 @@ const scaled = (objective: Objective, share: number): Objective => ({
 export const hasOwnBound = ({ objective }: Component): boolean =>
   objective !== null && objective.latency.length > 0;
 
-/** What a component has to hold; null: nothing. `given`: its share, where that is known better than by time. */
+/** What a component has to hold; null: nothing. `share`: its part of the level's bound, asked for where it has one. */
 export const objectiveFor = (
   typeGraph: TypeGraph,
   level: Objective | null,
-  calm: ReadonlyMap<string, CalmComponent>,
   component: Component,
-  given?: number,
+  share: Share,
 ): Objective | null => {
   if (component.name === typeGraph.entry) return bothObjectives(component.objective, level);
   if (hasOwnBound(component)) return component.objective;
   if (level === null || typeGraph.entry === null) return component.objective;
   const path = reachableFrom(typeGraph, typeGraph.entry);
   if (!path.has(component.name)) return component.objective;
-  const share = given ?? shareOf(reachableFrom(typeGraph, component.name), path, calm, component.name);
-  return bothObjectives(component.objective, scaled(level, share));
+  return bothObjectives(component.objective, scaled(level, share(component.name)));
 };

@@ -5,7 +5,7 @@ import { EMPTY_BUDGET, lateShareOf, observeLate, correctionOf, type LateBudget }
 import { aWindow } from './observation.testing.js';
 import { seededRandom } from './pool-simulation.testing.js';
 import type { Chances } from './chances.js';
-import { EMPTY_PRICE, fairPriceOf, observePrice, priceAt } from './fair-price.js';
+import { EMPTY_PRICE, fairPriceOf, isPriceDue, observePrice, priceAt } from './fair-price.js';
 import { slackOf } from './slack.js';
 import { countFor, lateRate, waitChance, worthCount, worthWhole } from './worth-plan.js';
 import { waitProbability } from './queueing.js';
@@ -168,5 +168,16 @@ describe('fair price', () => {
     expect(fairPriceOf(after.log, 1, 20)).toBeGreaterThan(0.8 * before);
     expect(fairPriceOf(after.log, 1e9, 20)).toBeLessThan(20);
     expect(fairPriceOf(after.log, 1e-9, 20)).toBeGreaterThan(0);
+  });
+
+  it('is an average over requests: what it was while hardly any came says nothing', () => {
+    const fresh = observePrice(EMPTY_PRICE, 10_000, chances, worth, 0.05);
+    let price = EMPTY_PRICE;
+    for (let i = 1; i <= 10; i += 1)
+      price = observePrice(price, i * 10_000, { rates: [0.5], weights: [1] }, worth, 0.05);
+    expect(price.log).toBeLessThan(fresh.log - 1);
+    expect(isPriceDue(price, 101_000, 0.5)).toBe(false);
+    expect(isPriceDue(price, 101_000, 300)).toBe(true);
+    expect(observePrice(price, 101_000, chances, worth, 0.05).log).toBeCloseTo(fresh.log, 1);
   });
 });

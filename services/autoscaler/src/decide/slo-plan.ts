@@ -26,11 +26,11 @@ export interface PlanInput {
   readonly max: number;
 }
 
-export interface Plan {
+export type Plan = {
   readonly count: number;
   /** Why it is not less. `unreachable`: the objective is below what a request takes without any waiting. */
   readonly because: 'latency' | 'utilisation' | 'backlog' | 'throughput' | 'unreachable';
-}
+};
 
 /** Above this a small error of the model is a large error of the latency. */
 const UTILISATION_MAX = 0.85;

@@ -19,6 +19,25 @@ const scaled = ({ rates, weights }: Chances, visits: number): Chances => ({
   weights,
 });
 
+class ScaledOutlook implements Outlook {
+  readonly expected: number;
+
+  constructor(
+    private readonly outlook: Outlook,
+    private readonly visits: number,
+  ) {
+    this.expected = visits * outlook.expected;
+  }
+
+  get atEnd(): Chances {
+    return scaled(this.outlook.atEnd, this.visits);
+  }
+
+  get highest(): Chances {
+    return scaled(this.outlook.highest, this.visits);
+  }
+}
+
 export const outlookFor = (
   own: OutlookState,
   { endToEnd, heldBack }: ComponentObservation,
@@ -31,14 +50,5 @@ export const outlookFor = (
   // What callers hold up is on its way here, and not yet seen.
   const isLess = own.level + CHANCE < LEAST * called && heldBack === 0;
   if (!isNear || isLess || own.level > MOST * called + CHANCE) return outlookOf(own, horizonMs);
-  const { outlook } = forecast;
-  return {
-    expected: visits * outlook.expected,
-    get atEnd() {
-      return scaled(outlook.atEnd, visits);
-    },
-    get highest() {
-      return scaled(outlook.highest, visits);
-    },
-  };
+  return new ScaledOutlook(forecast.outlook, visits);
 };

@@ -24,7 +24,7 @@ import {
   type InstanceModel,
 } from '../decide/instance-model.js';
 import type { ComponentObservation, RequestWindow } from '../decide/observation.js';
-import { hold, type PolicyStep, type ScalingPolicyPlugin } from '../decide/policy.js';
+import { hold, type Draft, type PolicyStep, type ScalingPolicyPlugin } from '../decide/policy.js';
 import {
   EMPTY_PRICE,
   fairPriceOf,
@@ -34,7 +34,13 @@ import {
   type FairPrice,
 } from '../decide/fair-price.js';
 import { horizonOf, startMsOf } from '../decide/horizon.js';
-import { correctionOf, EMPTY_BUDGET, observeLate, type LateBudget } from '../decide/late-budget.js';
+import {
+  correctionOf,
+  EMPTY_BUDGET,
+  isLateDue,
+  observeLate,
+  type LateBudget,
+} from '../decide/late-budget.js';
 import { slackOf, type Slack } from '../decide/slack.js';
 import { planCount, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
 import { worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
@@ -42,6 +48,7 @@ import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
 import { outlookFor } from './slo-outlook.js';
 import { SloRecommendation } from './slo-recommendation.js';
 import { strictest } from './slo-text.js';
+import { stands, type Basis, type StandingPlan } from './standing-plan.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
 
@@ -54,6 +61,8 @@ export type SloState = {
   readonly hold: HoldState;
   /** Instances wanted for a backlog, and until when: starts that were ordered for it are not taken back. */
   readonly extra: { readonly count: number; readonly untilMs: number };
+  /** null: none was made by worth. */
+  readonly standing: StandingPlan | null;
 };
 
 /** Backlog is worked off within this time (3–6 s did best on bursts in the prototype, ALGORITHMS.md §1.4). */
@@ -89,10 +98,11 @@ export const planInput = (
   demand: DemandState,
   model: InstanceModel,
   forecast: Forecast,
+  rate = forecast.upper,
 ): PlanInput => ({
   model,
   cpus: observation.resources.limits.cpus,
-  rate: forecast.upper,
+  rate,
   backlog: projectedBacklog(observation, model, forecast.now),
   drainS: DRAIN_S,
   downstreamMs: observation.downstream?.last10Ms ?? 0,
@@ -111,7 +121,11 @@ const planWithHysteresis = (input: PlanInput, observation: ComponentObservation)
   return { ...strict, count: Math.min(observation.count, strict.count) };
 };
 
-const learn = (state: SloState, observation: ComponentObservation, window: RequestWindow): SloState => {
+const learn = (
+  state: SloState,
+  observation: ComponentObservation,
+  window: RequestWindow,
+): Draft<SloState> => {
   const { requests, nowMs } = observation;
   const inside = (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
   const bound = strictest(observation.objective);
@@ -119,7 +133,7 @@ const learn = (state: SloState, observation: ComponentObservation, window: Reque
   // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
   const completed = window.rate + observation.heldBack;
   const demand = observeDemand(state.demand, { nowMs, completed, inside });
-  const late = lateSampleOf(model, observation);
+  const late = isLateDue(state.budget, nowMs) ? lateSampleOf(model, observation) : null;
   return {
     ...state,
     model,
@@ -140,6 +154,7 @@ export interface Planned {
   readonly extra: SloState['extra'];
   readonly price: number | null;
   readonly fair: FairPrice;
+  readonly standing: SloState['standing'];
 }
 
 /** null: the bound cannot be reached. */
@@ -187,8 +202,12 @@ const bestCount = (chances: Chances, worth: Worth): number =>
   worthWhole(chances, worthCount(chances, worth), worth);
 
 const SLOW_EXTRA_SHARE = 0.1;
-/** Backlogs that arrive in less than this are chance. */
+/** Backlogs that arrive in less than this, or are of fewer requests, are chance. */
 const BACKLOG_MIN_S = 0.5;
+const BACKLOG_MIN = 5;
+
+const hasBacklog = ({ backlog, rate }: PlanInput): boolean =>
+  backlog >= Math.max(BACKLOG_MIN, BACKLOG_MIN_S * rate);
 
 /**
  * Instances beside those for the load, to work a backlog off: all that arrive meanwhile are late, so that `e` of them cost
@@ -196,7 +215,7 @@ const BACKLOG_MIN_S = 0.5;
  */
 const extraFor = (input: PlanInput, worth: Worth, observation: ComponentObservation): number => {
   const { backlog, rate } = input;
-  if (backlog < BACKLOG_MIN_S * rate || backlog < 5) return 0;
+  if (!hasBacklog(input)) return 0;
   // When a start takes longer than clients wait, what waits now is gone by then: a little more, so that no queue stays.
   if (startMsOf(observation) > BACKLOG_MAX_S * 1_000) return (SLOW_EXTRA_SHARE * rate) / worth.capacity;
   const paidS = startMsOf(observation) / 1_000 + DRAIN_S;
@@ -210,7 +229,7 @@ const planByWorth = (
   observation: ComponentObservation,
   outlook: Outlook,
   before: SloState['extra'],
-): Omit<Planned, 'fair'> => {
+): Omit<Planned, 'fair' | 'standing'> => {
   const { nowMs } = observation;
   const wanted = Math.ceil(extraFor(input, worth, observation));
   const stands = before.untilMs > nowMs ? before.count : 0;
@@ -233,25 +252,38 @@ const planByWorth = (
   };
 };
 
+const UNPRICED = { extra: { count: 0, untilMs: 0 }, price: null, standing: null } as const;
+
 const planFor = (observation: ComponentObservation, state: SloState, forecast: Forecast): Planned => {
-  const outlook = outlookFor(state.outlook, observation, horizonOf(observation));
-  const base = planInput(observation, state.demand, state.model, forecast);
-  const input = { ...base, rate: Math.max(outlook.expected, 0) };
-  const none = { input: base, extra: { count: 0, untilMs: 0 }, price: null, fair: state.price };
+  const { demand, model } = state;
   // Nothing was ever asked of it: one is as good as any, the bounds say how many are kept.
-  if (state.model.serviceMs === 0) return { ...none, plan: { count: 1, because: 'utilisation' }, keep: 1 };
+  if (model.serviceMs === 0) {
+    const input = planInput(observation, demand, model, forecast);
+    return { ...UNPRICED, input, fair: state.price, plan: { count: 1, because: 'utilisation' }, keep: 1 };
+  }
+  const outlook = outlookFor(state.outlook, observation, horizonOf(observation));
+  const input = planInput(observation, demand, model, forecast, Math.max(outlook.expected, 0));
   const worth = worthOf(input);
   const bound = strictest(input.objective);
-  if (worth !== null && bound !== null) {
-    const allowed = allowedOf(bound.percentile);
-    const price = isPriceDue(state.price, observation.nowMs)
-      ? observePrice(state.price, observation.nowMs, outlook.atEnd, worth, allowed)
-      : state.price;
-    const known = priced(worth, { ...state, price }, observation, bound.percentile);
-    return { ...planByWorth(input, known, observation, outlook, state.extra), fair: price };
+  if (worth === null || bound === null) {
+    const upper = planInput(observation, demand, model, forecast);
+    const plan = planWithHysteresis(upper, observation);
+    return { ...UNPRICED, input: upper, fair: state.price, plan, keep: plan.count };
   }
-  const plan = planWithHysteresis(base, observation);
-  return { ...none, plan, keep: plan.count };
+  const { nowMs, count } = observation;
+  const basis: Basis = { atMs: nowMs, count, rate: input.rate, capacity: worth.capacity };
+  const { standing, extra } = state;
+  const isDue = isPriceDue(state.price, nowMs, input.rate);
+  if (!isDue && !hasBacklog(input) && extra.untilMs <= nowMs && stands(standing, basis)) {
+    const { plan, keep, price } = standing;
+    return { plan, input, keep, extra, price, fair: state.price, standing };
+  }
+  const allowed = allowedOf(bound.percentile);
+  const fair = isDue ? observePrice(state.price, nowMs, outlook.atEnd, worth, allowed) : state.price;
+  const known = priced(worth, { ...state, price: fair }, observation, bound.percentile);
+  const planned = planByWorth(input, known, observation, outlook, extra);
+  const { plan, keep, price } = planned;
+  return { ...planned, fair, standing: { ...basis, plan, keep, price } };
 };
 
 /** How long fewer must have been enough, where the user names no time: the price has the rest in it already. */
@@ -295,12 +327,14 @@ const step = (
     stepMax: unseen ? 1 : Infinity,
   });
   // Without a price the margin is still that of the forecast's errors.
-  const demand =
-    planned.price === null
-      ? rememberForecast(learned.demand, forecast, horizonOf(observation))
-      : learned.demand;
+  if (planned.price === null)
+    learned.demand = rememberForecast(learned.demand, forecast, horizonOf(observation));
+  learned.extra = planned.extra;
+  learned.price = planned.fair;
+  learned.standing = planned.standing;
+  learned.hold = held;
   return {
-    state: { ...learned, demand, extra: planned.extra, price: planned.fair, hold: held },
+    state: learned,
     recommendation: new SloRecommendation(observation, planned, learned, forecast, decided),
   };
 };
@@ -315,6 +349,7 @@ export const slo = {
     model: EMPTY_MODEL,
     hold: EMPTY_HOLD,
     extra: { count: 0, untilMs: 0 },
+    standing: null,
   }),
   step,
 } satisfies ScalingPolicyPlugin<Options, SloState>;
