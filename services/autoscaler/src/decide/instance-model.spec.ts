@@ -167,6 +167,8 @@ describe('capacity of an instance', () => {
 
   it('is a guess where more than one request at once is asked of an instance that was never at its limit', () => {
     expect(isGuessed(known)).toBe(false);
+    // One at a time, whatever the tenth more that it may bear.
+    expect(isGuessed({ ...known, provenBusy: 1 })).toBe(false);
     expect(isGuessed({ ...known, provenBusy: 3 })).toBe(true);
     expect(isGuessed({ ...known, provenBusy: 3, capacity: 80 })).toBe(false);
   });

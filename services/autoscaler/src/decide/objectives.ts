@@ -4,7 +4,6 @@
  * not known for every component on the path, equal parts. A component's own objective wins over a share.
  */
 import type { Component, Objective, ObjectiveRecord, TypeGraph } from '@mitosis/contracts';
-import { componentOf } from './level-input.js';
 import { perKey } from './per-key.js';
 
 export interface CalmComponent {
@@ -53,20 +52,22 @@ interface Reach {
 }
 
 const reachIn = perKey((typeGraph: TypeGraph): Reach => {
-  const names = Object.keys(typeGraph.components);
+  const components = Object.values(typeGraph.components);
+  const names = components.map(({ name }): string => name);
   const place = new Map(names.map((name, i) => [name, i]));
-  const runsOnce = names.map((name) => componentOf(typeGraph, name)?.runOnce !== false);
-  const calls = names.map((name) =>
-    (componentOf(typeGraph, name)?.dependsOn ?? []).flatMap(({ component }) => place.get(component) ?? []),
+  const calls = components.map(({ dependsOn }) =>
+    dependsOn.flatMap(({ component }) => place.get(component) ?? []),
   );
+  /** By component: from which one it was last seen. */
   const seenFrom = new Int32Array(names.length).fill(-1);
   const from = remembered((start): Int32Array => {
     const first = place.get(start);
+    if (first === undefined) return new Int32Array(0);
     const reached: number[] = [];
-    const open = first === undefined ? [] : [first];
+    const open = [first];
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
-      if (runsOnce[at] === true || seenFrom[at] === first) continue;
-      seenFrom[at] = first ?? -1;
+      if (components[at]?.runOnce === true || seenFrom[at] === first) continue;
+      seenFrom[at] = first;
       reached.push(at);
       for (const called of calls[at] ?? []) open.push(called);
     }
