@@ -232,6 +232,28 @@ describeWithEngine('an engine', () => {
       }
     });
 
+    it('says of what an agent died over before its start that it was never started, once the engine is back', async () => {
+      let starts = 0;
+      const lost = await listenIn(engine.socket, (line) =>
+        line.includes('/start') && (starts += 1) > 0 ? 'lose' : undefined,
+      );
+      const dying = behind(lost.path);
+      const { ref } = await dying.start(host.plan('a', ['node', '-e', FOREVER]));
+      await until('a start is lost', () => starts > 0 || undefined, BOUND_MS);
+      dying.close();
+      await lost.close();
+      const next = behind(lost.path);
+      const [unknown] = await next.adopt([{ ...ref, thisBoot: true }]);
+      const back = await listenIn(engine.socket, () => undefined);
+      try {
+        if (unknown?.kind !== 'running') throw new Error(`not running but ${unknown?.kind}`);
+        expect((await unknown.run.exited).detail).toBe('it was never started');
+      } finally {
+        next.close();
+        await back.close();
+      }
+    });
+
     it('asks nothing about what runs: it is told', async () => {
       const asked: string[] = [];
       const { path, close } = await listenIn(engine.socket, (line) => void asked.push(line));

@@ -171,9 +171,10 @@ export class DockerActuator implements Actuator {
         if (error instanceof EngineError) throw error;
         onProgress((error as Error).message);
       }
+      await pause(ENGINE_RETRY_MS, signal);
       const state = await this.stateOf(id, untilMs, signal);
       if (state === 'created') continue;
-      if (state === undefined) run.doubtStart();
+      if (state === undefined) run.doubt();
       return;
     }
   }

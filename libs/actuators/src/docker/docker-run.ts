@@ -92,13 +92,8 @@ export class DockerRun implements Run {
     this.keep({ container });
   }
 
-  /** The engine is asked by the run's name when it answers. */
+  /** Nobody starts it any more, and whether it was started is for the engine to say: it is asked when it answers. */
   doubt(): void {
-    this.doubtful = this.container === undefined;
-  }
-
-  /** Nobody starts it any more, and whether it was started is for the engine to say. */
-  doubtStart(): void {
     this.doubtful = !this.ended && this.mainPid === 0;
   }
 
@@ -140,7 +135,9 @@ export class DockerRun implements Run {
       );
     } catch (error) {
       if (error instanceof EngineError && error.status === 404)
-        void this.end(this.noExit(this.doubtful ? 'it was never started' : 'its container was removed'));
+        void this.end(
+          this.noExit(this.container === undefined ? 'it was never started' : 'its container was removed'),
+        );
     }
   }
 

@@ -7,7 +7,7 @@ import type { Component, TypeGraph } from '@mitosis/contracts';
 import { answersFor, callersOf } from './call-graph.js';
 import type { ComponentMetrics } from './level-input.js';
 import { isPlausible, soundRequests, type Downstream, type RequestWindow } from './observation.js';
-import { perKey } from './per-key.js';
+import { perKey, perName } from './per-key.js';
 import { P95_DEVIATIONS } from './queueing.js';
 
 type Metrics = ReadonlyMap<string, ComponentMetrics>;
@@ -57,17 +57,9 @@ const calledOf = (callers: readonly string[], metrics: Metrics, dependency: stri
 
 /** Of one graph and one snapshot: each dependency is looked at once, however many call it. */
 const calledIn = perKey((typeGraph: TypeGraph) =>
-  perKey((metrics: Metrics) => {
-    const known = new Map<string, Called>();
-    return (dependency: string): Called => {
-      let called = known.get(dependency);
-      if (called === undefined) {
-        called = calledOf(callersOf(typeGraph, dependency), metrics, dependency);
-        known.set(dependency, called);
-      }
-      return called;
-    };
-  }),
+  perKey((metrics: Metrics) =>
+    perName((dependency) => calledOf(callersOf(typeGraph, dependency), metrics, dependency)),
+  ),
 );
 
 const sumKnown = (values: readonly (number | null)[]): number | null =>

@@ -194,9 +194,9 @@ const objectivesOf = (
 ): ReadonlyMap<string, Objective> => {
   const { typeGraph } = input;
   const byTime = sharesByTimeOf(input, calmMs);
+  const share: Share = (name) => shareIn(split, name) ?? byTime(name);
   const objectives = new Map<string, Objective>();
   for (const component of Object.values(typeGraph.components)) {
-    const share: Share = (name) => shareIn(split, component, typeGraph) ?? byTime(name);
     const objective = objectiveFor(typeGraph, level, component, share);
     if (objective !== null) objectives.set(component.name, objective);
   }
@@ -206,18 +206,25 @@ const objectivesOf = (
 /** Worked out when the first one is asked for: most levels' bounds are split by what they cost. */
 const sharesByTimeOf = (input: LevelInput, calmMs: LevelState['calmMs']): Share => {
   let shares: Share | undefined;
-  return (name) => (shares ??= found())(name);
-
-  function found(): Share {
+  return (name) => {
     const entry = input.typeGraph.entry ?? '';
-    const entryRate = rateOf(input, entry);
-    const calm = new Map<string, CalmComponent>();
-    for (const [member, ownMs] of Object.entries(calmMs)) {
-      const rate = rateOf(input, member);
-      calm.set(member, { ownMs, visits: entryRate > 0 && rate > 0 ? rate / entryRate : 1 });
-    }
-    return sharesByTime(input.typeGraph, entry, calm);
-  }
+    shares ??= sharesByTime(input.typeGraph, entry, calmComponents(input, entry, calmMs));
+    return shares(name);
+  };
+};
+
+const calmComponents = (
+  input: LevelInput,
+  entry: string,
+  calmMs: LevelState['calmMs'],
+): ReadonlyMap<string, CalmComponent> => {
+  const entryRate = rateOf(input, entry);
+  return new Map(
+    Object.entries(calmMs).map(([name, ownMs]) => {
+      const rate = rateOf(input, name);
+      return [name, { ownMs, visits: entryRate > 0 && rate > 0 ? rate / entryRate : 1 }];
+    }),
+  );
 };
 
 const visitsOf = ({ typeGraph }: LevelInput, state: VisitsState): ReadonlyMap<string, number> =>

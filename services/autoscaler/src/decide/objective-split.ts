@@ -4,7 +4,7 @@
  * anything that takes part is unknown, nothing is said and the split by time in calm moments stays. Must not follow noise:
  * every change of a bound makes a tier judge anew.
  */
-import type { Component, Objective, TypeGraph } from '@mitosis/contracts';
+import type { Component, Objective } from '@mitosis/contracts';
 import { variabilityOf } from '../plugins/slo.policy.js';
 import { strictest } from '../plugins/slo-text.js';
 import { own } from './by-name.js';
@@ -178,8 +178,8 @@ export const stepSplit = (before: SplitState, input: SplitInput): SplitState => 
 };
 
 /** Share of the level's bound that a component and all it calls may take; undefined: by time. */
-export const shareIn = (split: SplitState, component: Component, typeGraph: TypeGraph): number | undefined =>
-  split.boundMs === 0 || component.name === typeGraph.entry ? undefined : own(split.share, component.name);
+export const shareIn = (split: SplitState, component: string): number | undefined =>
+  split.boundMs === 0 ? undefined : own(split.share, component);
 
 /** null: nothing is said. */
 export const waitIn = (split: SplitState, component: string): number | null =>

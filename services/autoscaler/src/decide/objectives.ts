@@ -4,7 +4,7 @@
  * not known for every component on the path, equal parts. A component's own objective wins over a share.
  */
 import type { Component, Objective, ObjectiveRecord, TypeGraph } from '@mitosis/contracts';
-import { perKey } from './per-key.js';
+import { perKey, perName } from './per-key.js';
 
 export interface CalmComponent {
   /** Time of one request in the component itself, without queueing and dependencies. */
@@ -60,7 +60,7 @@ const reachIn = perKey((typeGraph: TypeGraph): Reach => {
   );
   /** By component: from which one it was last seen. */
   const seenFrom = new Int32Array(names.length).fill(-1);
-  const from = remembered((start): Int32Array => {
+  const from = perName((start): Int32Array => {
     const first = place.get(start);
     if (first === undefined) return new Int32Array(0);
     const reached: number[] = [];
@@ -73,22 +73,11 @@ const reachIn = perKey((typeGraph: TypeGraph): Reach => {
     }
     return Int32Array.from(reached);
   });
-  const namesFrom = remembered(
+  const namesFrom = perName(
     (start): ReadonlySet<string> => new Set(Array.from(from(start), (i) => names[i] ?? '')),
   );
   return { names, from, namesFrom };
 });
-
-const remembered = <V>(answer: (key: string) => V): ((key: string) => V) => {
-  const known = new Map<string, V>();
-  return (key) => {
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    const value = answer(key);
-    known.set(key, value);
-    return value;
-  };
-};
 
 /** The component and everything it calls, directly or not. */
 export const reachableFrom = (typeGraph: TypeGraph, start: string): ReadonlySet<string> =>

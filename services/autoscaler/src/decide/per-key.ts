@@ -12,3 +12,15 @@ export const perKey = <K extends object, V>(answer: (key: K) => V): ((key: K) =>
     return value;
   };
 };
+
+/** Likewise by name, for as long as whoever made it lives. */
+export const perName = <V>(answer: (name: string) => V): ((name: string) => V) => {
+  const known = new Map<string, { readonly value: V }>();
+  return (name) => {
+    const found = known.get(name);
+    if (found !== undefined) return found.value;
+    const value = answer(name);
+    known.set(name, { value });
+    return value;
+  };
+};
