@@ -54,6 +54,14 @@ export class ManagedShop {
     return startLoad(this.url, perSecond, { waitsBeforeRetry: true, timeoutMs: HANGS_MS });
   }
 
+  /** Who gave the quotes of so many pages, one after the other. */
+  async quotes(count: number): Promise<readonly string[]> {
+    const given: string[] = [];
+    for (let n = 0; n < count; n += 1)
+      given.push(await (await fetch(this.url, { signal: AbortSignal.timeout(HANGS_MS) })).text());
+    return given;
+  }
+
   private async graph(): Promise<GraphOf> {
     const { levels } = JSON.parse(await this.level.must('graph', 'shop', '--json')) as {
       readonly levels: readonly {
