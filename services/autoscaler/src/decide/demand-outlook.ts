@@ -176,6 +176,9 @@ const judgedSlow = (
   };
 };
 
+/** Averages say what is usual once the shortest of them is one: before, they are of the moments that it took to begin. */
+const isUsualKnown = ({ seen }: OutlookState): boolean => seen >= SLOW_S[0];
+
 const nextLevels = (levels: readonly number[], latest: number, seen: number): readonly number[] =>
   levels.map((level, i) => {
     // As long as less was seen than it averages over, it is the plain mean.
@@ -305,6 +308,7 @@ class LazyOutlook implements Outlook {
   private among(forecast: number, errorsOf: (of: OutlookState | Slow) => Errors): Chances {
     const { state } = this;
     const experts: Expert[] = [{ odds: 1, forecast, errors: errorsOf(state), alike: false }];
+    if (!isUsualKnown(state)) return chancesOf(experts, ceilingOf(state, this.expected));
     for (const [i, slow] of state.slow.entries()) {
       if (slow.odds <= ODDS_LEFT_OUT) continue;
       const level = state.slowLevels[i] ?? 0;
