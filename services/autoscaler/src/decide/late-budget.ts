@@ -15,8 +15,8 @@ export type LateBudget = {
   readonly lastMs: number;
 };
 
-/** A little less than the plan says: as long as leaps have not been seen they are not known to be missing. */
-const BIAS_FIRST = -0.3;
+/** A third of what the plan says: as long as leaps have not been seen they are not known to be missing. An hour takes it back. */
+const BIAS_FIRST = -1.2;
 
 export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: BIAS_FIRST, lastMs: 0 };
 
@@ -37,9 +37,9 @@ export const aimOf = (allowed: number): number => Math.max(AIM_MIN, 1 - SPARED *
 const PRIOR_S = 900;
 const GAIN = 1.2;
 /** Of the bias, per hour and unit of logarithmic deviation. */
-const BIAS_PER_HOUR = 1.5;
+const BIAS_PER_HOUR = 3;
 const BIAS_MAX = 1.5;
-const FACTOR_MIN = 0.1;
+const FACTOR_MIN = 0.06;
 const FACTOR_MAX = 10;
 
 /** Share of requests slower than `boundMs`, from three percentiles: logarithmic between them, exponential beyond. */

@@ -66,6 +66,12 @@ describe('outlook on demand', () => {
     expect(Math.max(...steadily.slow.map(({ odds }) => odds))).toBeLessThan(0);
   });
 
+  it('does not take the moments in which it began for what is usual', () => {
+    const begun = outlookOf(look([0, 0, 0, 1, ...steady(20, 5)]), HORIZON_MS);
+    expect(begun.expected).toBeCloseTo(20, 0);
+    expect(above(begun.atEnd, 45)).toBeLessThan(0.01);
+  });
+
   it('thinks nothing possible that is far above all that ever came, once much was seen', () => {
     const bursts = Array.from({ length: 7_200 }, (_, second) => (second % 120 < 110 ? 10 : 400));
     const after = (rates: readonly number[]): Chances =>
@@ -106,7 +112,7 @@ describe('budget of late requests', () => {
   it('buys more while too much is late, less while there is budget left, both within bounds', () => {
     expect(correctionOf(after(400, 400), 0.01, 20)).toBeLessThan(0.8);
     expect(correctionOf(after(100, 400), 0.01, 20)).toBeGreaterThan(1.5);
-    expect(correctionOf(after(5_000, 9_000), 0.01, 20)).toBeGreaterThanOrEqual(0.1);
+    expect(correctionOf(after(5_000, 9_000), 0.01, 20)).toBeGreaterThanOrEqual(0.05);
     expect(correctionOf(after(95, 9_000), 0.01, 20)).toBeLessThanOrEqual(10);
   });
 });
