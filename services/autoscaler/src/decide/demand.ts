@@ -73,10 +73,20 @@ export const median = ([a, b, c]: readonly number[]): number => {
   return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
 };
 
-const quantile = (values: readonly number[], q: number): number => {
-  // A typed array sorts numbers without calling a comparator: this runs each second for every component.
-  const sorted = Float64Array.from(values).sort();
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? 0;
+/** The highest values, descending: written anew by each `errorQuantile`. */
+const HIGHEST = new Float64Array(ERRORS_KEPT);
+
+/** Of the highest values only, without sorting the others: this runs each second for every component. */
+const errorQuantile = (values: readonly number[]): number => {
+  const count = values.length - Math.ceil(ERROR_QUANTILE * values.length) + 1;
+  HIGHEST.fill(-Infinity, 0, count);
+  for (const value of values) {
+    let at = count - 1;
+    if (value <= (HIGHEST[at] ?? 0)) continue;
+    for (; at > 0 && (HIGHEST[at - 1] ?? 0) < value; at -= 1) HIGHEST[at] = HIGHEST[at - 1] ?? 0;
+    HIGHEST[at] = value;
+  }
+  return HIGHEST[count - 1] ?? 0;
 };
 
 /** Arrivals = completions + growth of what is inside; negative growth is completion of earlier arrivals. */
@@ -89,10 +99,11 @@ const arrivalsOf = (state: DemandState, sample: DemandSample): number => {
 const scoreForecasts = (state: Draft<DemandState>, nowMs: number, actual: number): void => {
   if (state.pending.length === 0) return;
   const due = state.pending.filter(([forMs]) => forMs <= nowMs);
+  if (due.length === 0) return;
   const fresh = due.filter(([forMs]) => nowMs - forMs < GAP_MS);
   const errors = fresh.map(([, forecast]) => (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
   state.pending = state.pending.filter(([forMs]) => forMs > nowMs);
-  state.errors = [...state.errors, ...errors].slice(-ERRORS_KEPT);
+  state.errors = [...state.errors.slice(-ERRORS_KEPT + errors.length), ...errors];
 };
 
 /** The last three with the newest. */
@@ -139,8 +150,7 @@ export const observeDemand = (state: DemandState, sample: DemandSample): DemandS
 export const forecastDemand = (state: DemandState, horizonMs: number): Forecast => {
   const now = Math.max(state.level, median(state.recent));
   const expected = Math.max(0, now + Math.max(0, state.trend) * trendSum(horizonMs));
-  const spread =
-    state.errors.length >= ERRORS_NEEDED ? Math.max(0, quantile(state.errors, ERROR_QUANTILE)) : 1;
+  const spread = state.errors.length >= ERRORS_NEEDED ? Math.max(0, errorQuantile(state.errors)) : 1;
   const margin = Math.min(spread * Math.sqrt(expected), MARGIN_SHARE_MAX * expected);
   return { now, expected, upper: expected + margin };
 };

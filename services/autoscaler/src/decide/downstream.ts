@@ -30,6 +30,8 @@ interface Called {
    * included; 0: unknown.
    */
   readonly spread2: number;
+  /** Requests inside and queued; 0: unknown. */
+  readonly inside: number;
 }
 
 const callersRate = (callers: readonly string[], metrics: Metrics, window: WindowName): number => {
@@ -42,7 +44,9 @@ const calledOf = (callers: readonly string[], metrics: Metrics, dependency: stri
   const rate = callersRate(callers, metrics, 'last10');
   const last1 = windowOf(metrics, dependency, 'last1');
   const last10 = windowOf(metrics, dependency, 'last10');
-  if (last10 === null || rate <= 0) return { rate, last1Ms: null, last10Ms: null, spread2: 0 };
+  const requests = soundRequests(metrics.get(dependency)?.requests ?? null);
+  const inside = requests === null ? 0 : requests.inFlight + requests.queued;
+  if (last10 === null || rate <= 0) return { rate, last1Ms: null, last10Ms: null, spread2: 0, inside };
   // Of a single second the chance in both counts would be more than what is looked for.
   const visits = last10.rate / rate;
   return {
@@ -52,6 +56,7 @@ const calledOf = (callers: readonly string[], metrics: Metrics, dependency: stri
     spread2:
       visits * Math.max(0, last10.p95Ms - last10.meanMs) ** 2 +
       P95_DEVIATIONS ** 2 * (visits % 1) * (1 - (visits % 1)) * last10.meanMs ** 2,
+    inside,
   };
 };
 
@@ -62,8 +67,7 @@ const calledIn = perKey((typeGraph: TypeGraph) =>
   ),
 );
 
-const sumKnown = (values: readonly (number | null)[]): number | null =>
-  values.reduce<number | null>((sum, value) => (value === null ? sum : (sum ?? 0) + value), null);
+const plus = (sum: number | null, ms: number | null): number | null => (ms === null ? sum : (sum ?? 0) + ms);
 
 /** null: no dependency that speaks HTTP, or nothing is known about them. */
 export const downstreamOf = (
@@ -74,16 +78,17 @@ export const downstreamOf = (
   const dependencies = answersFor(typeGraph, component.name);
   if (dependencies === undefined) return null;
   const own = windowOf(metrics, component.name, 'last10')?.rate ?? 0;
-  const called = calledIn(typeGraph)(metrics);
-  const inside = (name: string): number => {
-    const requests = soundRequests(metrics.get(name)?.requests ?? null);
-    const { rate } = called(name);
-    return requests === null || rate <= 0 ? 0 : (requests.inFlight + requests.queued) * (own / rate);
-  };
-  return {
-    last1Ms: sumKnown(dependencies.map((name) => called(name).last1Ms)),
-    last10Ms: sumKnown(dependencies.map((name) => called(name).last10Ms)),
-    spreadMs: Math.sqrt(dependencies.reduce((sum, name) => sum + called(name).spread2, 0)),
-    inFlight: dependencies.reduce((sum, name) => sum + inside(name), 0),
-  };
+  const calledOne = calledIn(typeGraph)(metrics);
+  let last1Ms: number | null = null;
+  let last10Ms: number | null = null;
+  let spread2 = 0;
+  let inFlight = 0;
+  for (const name of dependencies) {
+    const called = calledOne(name);
+    last1Ms = plus(last1Ms, called.last1Ms);
+    last10Ms = plus(last10Ms, called.last10Ms);
+    spread2 += called.spread2;
+    if (called.rate > 0) inFlight += called.inside * (own / called.rate);
+  }
+  return { last1Ms, last10Ms, spreadMs: Math.sqrt(spread2), inFlight };
 };
