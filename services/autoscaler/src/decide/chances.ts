@@ -16,6 +16,13 @@ export const meanOf = ({ rates, weights }: Chances): number => {
   return sum;
 };
 
+/** That more than `rate` comes. */
+export const chanceAbove = ({ rates, weights }: Chances, rate: number): number => {
+  let sum = 0;
+  for (let i = rates.length - 1; i >= 0 && (rates[i] ?? 0) > rate; i -= 1) sum += weights[i] ?? 0;
+  return sum;
+};
+
 /** One distribution among several; written anew for each mixture. */
 export interface MixedPart {
   /** Loads are `rate` times these, ascending. */

@@ -101,6 +101,26 @@ describe.each([
   });
 });
 
+describe('slo policy whose instances take a minute to start', () => {
+  const AT = 1_200;
+  const stepAfterCalm = run({
+    objective: p95(OBJECTIVE_MS),
+    startMs: 60_000,
+    scale: { min: 1, max: 40, initial: 3 },
+    load: (second) => (second < AT ? 40 : 200),
+    seconds: AT + 120,
+  });
+
+  it('believes a step at once, however long it was calm before', () => {
+    expect(stepAfterCalm[AT + 6]?.count).toBeGreaterThanOrEqual(10);
+  });
+
+  it('has instances for the queue as well, which is still there when they are ready', () => {
+    // 11 serve the load; all that arrive while the queue is worked off are late.
+    expect(stepAfterCalm[AT + 58]?.count).toBeGreaterThanOrEqual(15);
+  });
+});
+
 describe('slo policy and what is not its fault', () => {
   it('does not scale out because a dependency turned slow', () => {
     const seconds = run({

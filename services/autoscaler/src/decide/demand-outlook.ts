@@ -154,24 +154,41 @@ const spacingOf = (horizonMs: number): number => (1.2 * horizonMs) / PENDING_MAX
 /** What one judgement of the averages is worth. */
 const evidenceOf = (horizonMs: number): number =>
   spacingOf(horizonMs) >= CLOSE_MS ? EVIDENCE : Math.min(1, PAST_MS / horizonMs);
-const ODDS_FADE = 1 - 1 / 600;
+const ODDS_FADE = 1 / 600;
+/**
+ * Forecasts that differ by less than this (logarithm of their ratio) say nearly the same, and what came tells little between
+ * them. Without this an average earns trust in calm hours, for being less noisy, and is still believed when the load has leapt.
+ */
+const APART = 0.25;
 const ODDS_MAX = 12;
 
-const judgedSlow = (
-  expert: Slow,
-  forecast: number,
-  actual: number,
-  most: number,
-  came: number,
-  evidence: number,
-  seconds: number,
-): Slow => {
-  const gained = Math.max(-4, Math.min(4, Math.log(densityOf(expert.atEnd, forecast, actual, true) / came)));
-  const odds = ODDS_FADE * expert.odds + evidence * gained;
+/** A forecast of the current level whose time has come. */
+interface Judged {
+  readonly forecast: number;
+  /** Level at the end, and the highest until then. */
+  readonly actual: number;
+  readonly most: number;
+  /** How likely the current level had called it. */
+  readonly came: number;
+  readonly evidence: number;
+  /** Until the next judgement. */
+  readonly seconds: number;
+}
+
+/** What a judgement says between two forecasts: 1 where they differ, 0 where they say the same. */
+const contrastOf = (slow: number, forecast: number): number =>
+  Math.min(1, (Math.log(Math.max(slow, RATE_MIN) / Math.max(forecast, RATE_MIN)) / APART) ** 2);
+
+/** `level`: the average, when it was made. */
+const judgedSlow = (expert: Slow, level: number, judged: Judged): Slow => {
+  const { forecast, actual, most, came, evidence, seconds } = judged;
+  const contrast = contrastOf(level, forecast);
+  const gained = Math.max(-4, Math.min(4, Math.log(densityOf(expert.atEnd, level, actual, true) / came)));
+  const odds = (1 - ODDS_FADE * contrast) * expert.odds + evidence * contrast * gained;
   return {
     ...expert,
-    atEnd: withError(expert.atEnd, forecast, actual, seconds, true),
-    highest: withError(expert.highest, forecast, most, seconds, true),
+    atEnd: withError(expert.atEnd, level, actual, seconds, true),
+    highest: withError(expert.highest, level, most, seconds, true),
     odds: Math.max(-ODDS_MAX, Math.min(ODDS_MAX, odds)),
   };
 };
@@ -197,9 +214,8 @@ const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number): vo
     if (dueMs > nowMs || nowMs - dueMs > GAP_MS) continue;
     if (slow.length > 0) {
       const came = densityOf(state.atEnd, forecast, level);
-      state.slow = state.slow.map((expert, i) =>
-        judgedSlow(expert, slow[i] ?? 0, level, most, came, evidence, slowS),
-      );
+      const judged: Judged = { forecast, actual: level, most, came, evidence, seconds: slowS };
+      state.slow = state.slow.map((expert, i) => judgedSlow(expert, slow[i] ?? 0, judged));
     }
     state.atEnd = withError(state.atEnd, forecast, level, seconds);
     state.highest = withError(state.highest, forecast, most, seconds);

@@ -66,6 +66,15 @@ describe('outlook on demand', () => {
     expect(Math.max(...steadily.slow.map(({ odds }) => odds))).toBeLessThan(0);
   });
 
+  it('gives averages no credit for calm hours, in which all say the same', () => {
+    const random = seededRandom(3);
+    const calm = look(
+      Array.from({ length: 1_200 }, () => 160 + 25 * (random() + random() - 1)),
+      60_000,
+    );
+    for (const { odds } of calm.slow) expect(odds).toBeLessThan(0);
+  });
+
   it('does not take the moments in which it began for what is usual', () => {
     const begun = outlookOf(look([0, 0, 0, 1, ...steady(20, 5)]), HORIZON_MS);
     expect(begun.expected).toBeCloseTo(20, 0);

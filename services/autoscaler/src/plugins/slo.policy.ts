@@ -3,7 +3,7 @@
  * runs; up at once, down after a hold time, nothing on missing data. Without a latency objective it keeps utilisation.
  */
 import type { ScalingPolicy } from '@mitosis/contracts';
-import type { Chances } from '../decide/chances.js';
+import { chanceAbove, type Chances } from '../decide/chances.js';
 import {
   EMPTY_DEMAND,
   forecastDemand,
@@ -201,7 +201,6 @@ const priced = (
 const bestCount = (chances: Chances, worth: Worth): number =>
   worthWhole(chances, worthCount(chances, worth), worth);
 
-const SLOW_EXTRA_SHARE = 0.1;
 /** Backlogs that arrive in less than this, or are of fewer requests, are chance. */
 const BACKLOG_MIN_S = 0.5;
 const BACKLOG_MIN = 5;
@@ -210,17 +209,26 @@ const hasBacklog = ({ backlog, rate }: PlanInput): boolean =>
   backlog >= Math.max(BACKLOG_MIN, BACKLOG_MIN_S * rate);
 
 /**
- * Instances beside those for the load, to work a backlog off: all that arrive meanwhile are late, so that `e` of them cost
- * rate · backlog / (e · capacity) late requests and e · (start + drain) instance-seconds; least where both are equal.
+ * Instances beside the `load` ones for the load itself, to work a backlog off: all that arrive meanwhile are late, so that
+ * `e` instances to spare cost rate · backlog / (e · capacity) late requests and e · (start + drain) instance-seconds; least
+ * where both are equal. What the load leaves to spare is part of them. Where a start takes longer than clients wait, what
+ * waits then are others, if the load is still more than is served.
  */
-const extraFor = (input: PlanInput, worth: Worth, observation: ComponentObservation): number => {
+const extraFor = (
+  input: PlanInput,
+  worth: Worth,
+  observation: ComponentObservation,
+  outlook: Outlook,
+  load: number,
+): number => {
   const { backlog, rate } = input;
   if (!hasBacklog(input)) return 0;
-  // When a start takes longer than clients wait, what waits now is gone by then: a little more, so that no queue stays.
-  if (startMsOf(observation) > BACKLOG_MAX_S * 1_000) return (SLOW_EXTRA_SHARE * rate) / worth.capacity;
-  const paidS = startMsOf(observation) / 1_000 + DRAIN_S;
-  const wanted = Math.sqrt((rate * backlog) / (worth.capacity * worth.price * paidS));
-  return Math.min(wanted, backlog / (worth.capacity * DRAIN_S));
+  const startS = startMsOf(observation) / 1_000;
+  const { capacity, price } = worth;
+  const lasts = startS > BACKLOG_MAX_S ? chanceAbove(outlook.atEnd, observation.ready * capacity) : 1;
+  const toSpare = Math.sqrt((lasts * rate * backlog) / (capacity * price * (startS + DRAIN_S)));
+  const wanted = toSpare - Math.max(0, load - rate / capacity);
+  return Math.max(0, Math.min(wanted, backlog / (capacity * DRAIN_S)));
 };
 
 const planByWorth = (
@@ -231,14 +239,14 @@ const planByWorth = (
   before: SloState['extra'],
 ): Omit<Planned, 'fair' | 'standing'> => {
   const { nowMs } = observation;
-  const wanted = Math.ceil(extraFor(input, worth, observation));
+  const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
+  const load = Math.max(1, least, bestCount(outlook.atEnd, worth));
+  const wanted = Math.ceil(extraFor(input, worth, observation, outlook, load));
   const stands = before.untilMs > nowMs ? before.count : 0;
   const extra =
     wanted > 0 && wanted >= stands
       ? { count: wanted, untilMs: nowMs + startMsOf(observation) + DRAIN_S * 1_000 }
       : { count: stands, untilMs: before.untilMs };
-  const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
-  const load = Math.max(1, least, bestCount(outlook.atEnd, worth));
   const up = load + extra.count;
   const keep =
     up < observation.count ? Math.max(load, bestCount(outlook.highest, worth)) + extra.count : null;
