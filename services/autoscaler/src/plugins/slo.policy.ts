@@ -43,7 +43,7 @@ import {
 } from '../decide/late-budget.js';
 import { slackOf, type Slack } from '../decide/slack.js';
 import { planCount, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
-import { worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
+import { lateRate, worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
 import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
 import { outlookFor } from './slo-outlook.js';
 import { SloRecommendation } from './slo-recommendation.js';
@@ -201,6 +201,21 @@ const priced = (
 const bestCount = (chances: Chances, worth: Worth): number =>
   worthWhole(chances, worthCount(chances, worth), worth);
 
+/**
+ * Of its cost, what a leap of the count past counts that are worse must save on top: where one that covers a leap of the load
+ * and one that does not are of equal worth, they must not change places.
+ */
+const GAIN_MIN = 0.4;
+
+/** The count for the loads that may come, the next good one above `from` where the best is hardly better. */
+const steadyCount = (chances: Chances, worth: Worth, from: number): number => {
+  const best = bestCount(chances, worth);
+  const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
+  let near = from;
+  while (near < best && total(near + 1) < total(near)) near += 1;
+  return near < best && total(near) - total(best) < GAIN_MIN * worth.price * (best - near) ? near : best;
+};
+
 /** Backlogs that arrive in less than this, or are of fewer requests, are chance. */
 const BACKLOG_MIN_S = 0.5;
 const BACKLOG_MIN = 5;
@@ -240,7 +255,7 @@ const planByWorth = (
 ): Omit<Planned, 'fair' | 'standing'> => {
   const { nowMs } = observation;
   const least = Math.ceil((input.objective?.throughput ?? 0) / (worth.capacity * 0.85));
-  const load = Math.max(1, least, bestCount(outlook.atEnd, worth));
+  const load = Math.max(1, least, steadyCount(outlook.atEnd, worth, observation.count - before.count));
   const wanted = Math.ceil(extraFor(input, worth, observation, outlook, load));
   const stands = before.untilMs > nowMs ? before.count : 0;
   const extra =
