@@ -15,8 +15,8 @@ export type LateBudget = {
   readonly lastMs: number;
 };
 
-/** A third of what the plan says: as long as leaps have not been seen they are not known to be missing. An hour takes it back. */
-const BIAS_FIRST = -1.2;
+/** Three fifths of what the plan says: as long as leaps have not been seen they are not known to be missing. Half an hour takes it back. */
+const BIAS_FIRST = -0.5;
 
 export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: BIAS_FIRST, lastMs: 0 };
 

@@ -211,7 +211,7 @@ const GAIN_MIN = 0.4;
 const steadyCount = (chances: Chances, worth: Worth, from: number): number => {
   const best = bestCount(chances, worth);
   const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
-  let near = from;
+  let near = Math.max(0, from);
   while (near < best && total(near + 1) < total(near)) near += 1;
   return near < best && total(near) - total(best) < GAIN_MIN * worth.price * (best - near) ? near : best;
 };
