@@ -324,8 +324,8 @@ class LazyOutlook implements Outlook {
   private among(forecast: number, errorsOf: (of: OutlookState | Slow) => Errors): Chances {
     const { state } = this;
     const experts: Expert[] = [{ odds: 1, forecast, errors: errorsOf(state), alike: false }];
-    if (!isUsualKnown(state)) return chancesOf(experts, ceilingOf(state, this.expected));
-    for (const [i, slow] of state.slow.entries()) {
+    const usual = isUsualKnown(state) ? state.slow : [];
+    for (const [i, slow] of usual.entries()) {
       if (slow.odds <= ODDS_LEFT_OUT) continue;
       const level = state.slowLevels[i] ?? 0;
       experts.push({ odds: Math.exp(slow.odds), forecast: level, errors: errorsOf(slow), alike: true });

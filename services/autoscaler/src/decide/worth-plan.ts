@@ -126,18 +126,45 @@ export const lateRate = ({ rates, weights }: Chances, count: number, worth: Omit
   return late;
 };
 
+const totalOf = (chances: Chances, count: number, worth: Worth): number =>
+  lateRate(chances, count, worth) + worth.price * count;
+
 /** The whole number with the least sum of instances and priced late requests, searched downhill from `from`. */
 export const worthWhole = (chances: Chances, from: number, worth: Worth): number => {
-  const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
   let best = Math.max(0, Math.ceil(from));
-  let least = total(best);
+  let least = totalOf(chances, best, worth);
   for (const step of [-1, 1]) {
     for (let count = best + step; count >= 0; count += step) {
-      const tried = total(count);
+      const tried = totalOf(chances, count, worth);
       if (tried >= least) break;
       best = count;
       least = tried;
     }
   }
   return best;
+};
+
+export const bestCount = (chances: Chances, worth: Worth): number =>
+  worthWhole(chances, worthCount(chances, worth), worth);
+
+/**
+ * Of its cost, what a leap of the count past counts that are worse must save on top: where one that covers a leap of the load
+ * and one that does not are of equal worth, they must not change places.
+ */
+const GAIN_MIN = 0.4;
+
+/** The best count, or the next good one above `from` where the best is hardly better. */
+export const steadyCount = (chances: Chances, worth: Worth, from: number): number => {
+  const best = bestCount(chances, worth);
+  let near = Math.max(0, from);
+  if (near >= best) return best;
+  let total = totalOf(chances, near, worth);
+  while (near < best) {
+    const next = totalOf(chances, near + 1, worth);
+    if (next >= total) break;
+    near += 1;
+    total = next;
+  }
+  const saved = total - totalOf(chances, best, worth);
+  return saved < GAIN_MIN * worth.price * (best - near) ? near : best;
 };

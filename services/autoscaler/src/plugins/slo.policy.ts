@@ -3,7 +3,7 @@
  * runs; up at once, down after a hold time, nothing on missing data. Without a latency objective it keeps utilisation.
  */
 import type { ScalingPolicy } from '@mitosis/contracts';
-import { chanceAbove, type Chances } from '../decide/chances.js';
+import { chanceAbove } from '../decide/chances.js';
 import {
   EMPTY_DEMAND,
   forecastDemand,
@@ -43,7 +43,7 @@ import {
 } from '../decide/late-budget.js';
 import { slackOf, type Slack } from '../decide/slack.js';
 import { planCount, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
-import { lateRate, worthCount, worthWhole, type Worth } from '../decide/worth-plan.js';
+import { bestCount, steadyCount, type Worth } from '../decide/worth-plan.js';
 import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
 import { outlookFor } from './slo-outlook.js';
 import { SloRecommendation } from './slo-recommendation.js';
@@ -196,24 +196,6 @@ const priced = (
   const shared = price === null ? -Infinity : price + logAtEntry(worth.capacity, visits);
   const log = Math.max(state.price.log, shared);
   return { ...worth, price: fairPriceOf(log, correctionOf(state.budget, allowed, rate), worth.capacity) };
-};
-
-const bestCount = (chances: Chances, worth: Worth): number =>
-  worthWhole(chances, worthCount(chances, worth), worth);
-
-/**
- * Of its cost, what a leap of the count past counts that are worse must save on top: where one that covers a leap of the load
- * and one that does not are of equal worth, they must not change places.
- */
-const GAIN_MIN = 0.4;
-
-/** The count for the loads that may come, the next good one above `from` where the best is hardly better. */
-const steadyCount = (chances: Chances, worth: Worth, from: number): number => {
-  const best = bestCount(chances, worth);
-  const total = (count: number): number => lateRate(chances, count, worth) + worth.price * count;
-  let near = Math.max(0, from);
-  while (near < best && total(near + 1) < total(near)) near += 1;
-  return near < best && total(near) - total(best) < GAIN_MIN * worth.price * (best - near) ? near : best;
 };
 
 /** Backlogs that arrive in less than this, or are of fewer requests, are chance. */
