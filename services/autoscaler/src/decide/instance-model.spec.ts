@@ -54,6 +54,21 @@ const calling = (from: InstanceModel, seconds: number, ownMs = 50): InstanceMode
   return model;
 };
 
+describe('capacity of a small pool', () => {
+  it('is read from moderate waits by the spread of service: a queue before one server is short where service varies little', () => {
+    // One server at 45 % whose service varies by √0.2 of its mean: waits take (1 + 0.2) / 2 · 0.45 / 0.55 of a service (Pollaczek, Khinchine).
+    const meanMs = 50 * (1 + (0.6 * 0.45) / 0.55);
+    let model: InstanceModel = { ...known, serviceP95Ms: 92, provenBusy: 0.5, busy: 0.7 };
+    for (let second = 0; second < 300; second += 1) {
+      const requests = someRequests(aWindow({ rate: 9, meanMs, p95Ms: 150 }), { inFlight: 1 });
+      const at = { nowMs: 1_000_000 + second * 1_000, count: 1, ready: 1, requests };
+      model = observeInstances(model, anObservation(at), 300);
+    }
+    expect(model.capacity).toBeGreaterThan(17);
+    expect(model.capacity).toBeLessThan(23);
+  });
+});
+
 describe('service time of a component that calls others', () => {
   it('is what it takes itself, not the least of many differences that chance made too small', () => {
     const model = calling(EMPTY_MODEL, 600);

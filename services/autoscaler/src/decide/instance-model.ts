@@ -252,7 +252,9 @@ const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObserv
   const ratio = seen.ownMs / model.serviceMs;
   const blurred = seen.outsideMs > model.serviceMs;
   if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return;
-  const utilisation = utilisationAt(ratio, observation.ready * concurrencyOf(model));
+  // Of arrivals by chance: within ten seconds more than that is a leap, of which this says nothing.
+  const variability = (1 + Math.min(1, serviceSpread(model) ** 2)) / 2;
+  const utilisation = utilisationAt(ratio, observation.ready * concurrencyOf(model), variability);
   // However the wait is read, an instance works on one request at least.
   const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), 1_000 / seen.ownMs);
   // One window says little: bursts look like this, too.

@@ -47,8 +47,10 @@ describe('queueing model', () => {
 
   it('inverts the response ratio of a single server exactly', () => {
     // M/M/1: R/s = 1/(1 − ρ)
-    expect(utilisationAt(2, 1)).toBeCloseTo(0.5, 6);
-    expect(utilisationAt(10, 1)).toBeCloseTo(0.9, 6);
+    expect(utilisationAt(2, 1, 1)).toBeCloseTo(0.5, 6);
+    expect(utilisationAt(10, 1, 1)).toBeCloseTo(0.9, 6);
+    // M/D/1: R/s = 1 + ρ / (2(1 − ρ))
+    expect(utilisationAt(1.5, 1, 0.5)).toBeCloseTo(0.5, 6);
   });
 
   it('finds the least number that holds, and the highest allowed when none does', () => {

@@ -65,10 +65,10 @@ export const waiting = (pool: Pool): Waiting => {
 
 /**
  * Utilisation at which a pool of `servers` shows the given ratio of mean response time to service time (Sakasegawa's
- * approximation Wq/s = ρ^(√(2(c+1)) − 1) / (c(1 − ρ)), inverted by bisection). 0..1.
+ * approximation Wq/s = variability · ρ^(√(2(c+1)) − 1) / (c(1 − ρ)), inverted by bisection). 0..1.
  */
-export const utilisationAt = (responseRatio: number, servers: number): number => {
-  const wanted = Math.max(0, responseRatio - 1);
+export const utilisationAt = (responseRatio: number, servers: number, variability: number): number => {
+  const wanted = Math.max(0, responseRatio - 1) / variability;
   let low = 0;
   let high = 1;
   for (let i = 0; i < 40; i += 1) {
