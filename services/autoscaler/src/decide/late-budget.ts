@@ -10,6 +10,12 @@ export type LateBudget = {
   /** Requests seen and those of them that were late, fading. */
   readonly requests: number;
   readonly late: number;
+  /** Late requests of the lump that is being counted, the looks it is of so far, and the sum of the squares of those before, fading. */
+  readonly lump: number;
+  readonly lumpLooks: number;
+  readonly squares: number;
+  /** Looks so far, fading. */
+  readonly looks: number;
   /** Slow correction of the price, logarithmic. */
   readonly bias: number;
   readonly lastMs: number;
@@ -18,20 +24,41 @@ export type LateBudget = {
 /** Three fifths of what the plan says: as long as leaps have not been seen they are not known to be missing. Half an hour takes it back. */
 const BIAS_FIRST = -0.5;
 
-export const EMPTY_BUDGET: LateBudget = { requests: 0, late: 0, bias: BIAS_FIRST, lastMs: 0 };
+export const EMPTY_BUDGET: LateBudget = {
+  requests: 0,
+  late: 0,
+  lump: 0,
+  lumpLooks: 0,
+  squares: 0,
+  looks: 0,
+  bias: BIAS_FIRST,
+  lastMs: 0,
+};
 
 /** Windows of ten seconds, looked at when they share no second. */
 const WINDOW_MS = 10_000;
 const FADE_MS = 12 * 3_600_000;
+/** What is late within ten minutes is one lump: it comes of one cause. In looks. */
+const LUMP_LOOKS = 60;
 /**
- * Part of what is allowed that is not aimed at where one in a hundred is: lateness comes in lumps. They weigh less the more
- * of them are allowed, by the square root as all sums of chance do.
+ * Part of what is allowed that is not aimed at where one in a hundred is, as long as lateness is thought to come in lumps. They
+ * weigh less the more of them are allowed, by the square root as all sums of chance do.
  */
 const SPARED = 0.65;
 const AIM_MIN = 0.3;
+/** Standard deviations of the lumps' sum that are spared once it is known how large they are. */
+const DEVIATIONS = 1.5;
+/** Looks after which what was seen of lumps says as much as what is thought of them: three hours. */
+const KNOWN_LOOKS = 1_080;
 
-/** Share of the allowed lateness that is aimed at. */
-export const aimOf = (allowed: number): number => Math.max(AIM_MIN, 1 - SPARED * Math.sqrt(0.01 / allowed));
+/** Share of the allowed lateness that is aimed at: nearly all of it where it comes evenly, the less the larger its lumps are. */
+export const aimOf = (budget: LateBudget, allowed: number): number => {
+  const most = SPARED * Math.sqrt(0.01 / allowed);
+  const deviation = Math.sqrt(budget.squares + budget.lump ** 2) / Math.max(1, budget.requests) / allowed;
+  const seen = Math.min(most, DEVIATIONS * deviation);
+  const known = budget.looks / (budget.looks + KNOWN_LOOKS);
+  return Math.max(AIM_MIN, 1 - Math.sqrt((1 - known) * most ** 2 + known * seen ** 2));
+};
 
 /** Until this much was seen the account says little. */
 const PRIOR_S = 900;
@@ -68,7 +95,7 @@ export interface LateSample {
 /** Late share of the account over the one that is aimed at. */
 export const spentOf = (budget: LateBudget, allowed: number, rate: number): number => {
   const prior = Math.max(1, PRIOR_S * rate);
-  const aimed = aimOf(allowed) * allowed;
+  const aimed = aimOf(budget, allowed) * allowed;
   return (budget.late + prior * aimed) / (budget.requests + prior) / aimed;
 };
 
@@ -86,10 +113,16 @@ export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget 
   const rejected = Math.min(1, sample.rejectedRate / window.rate);
   const share = rejected + (1 - rejected) * lateShareOf(window, boundMs);
   const requests = window.rate * elapsedS;
+  const late = share * requests;
+  const ended = budget.lumpLooks >= LUMP_LOOKS;
   const next = {
     ...budget,
     requests: budget.requests * fade + requests,
-    late: budget.late * fade + share * requests,
+    late: budget.late * fade + late,
+    lump: ended ? late : budget.lump + late,
+    lumpLooks: ended ? 1 : budget.lumpLooks + 1,
+    squares: budget.squares * fade ** 2 + (ended ? budget.lump ** 2 : 0),
+    looks: budget.looks * fade + 1,
     lastMs: nowMs,
   };
   const deviation = Math.max(-1.5, Math.min(1.5, Math.log(spentOf(next, allowed, window.rate))));

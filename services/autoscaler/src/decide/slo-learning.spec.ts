@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { outlookOf } from './demand-outlook.js';
 import { outlookAfter } from './demand-outlook.testing.js';
-import { EMPTY_BUDGET, lateShareOf, observeLate, correctionOf, type LateBudget } from './late-budget.js';
+import {
+  aimOf,
+  EMPTY_BUDGET,
+  lateShareOf,
+  observeLate,
+  correctionOf,
+  type LateBudget,
+} from './late-budget.js';
+import type { RequestWindow } from './observation.js';
 import { aWindow } from './observation.testing.js';
 import { seededRandom } from './pool-simulation.testing.js';
 import { chanceAbove, type Chances } from './chances.js';
@@ -120,6 +128,28 @@ describe('budget of late requests', () => {
     expect(correctionOf(after(100, 400), 0.01, 20)).toBeGreaterThan(1.5);
     expect(correctionOf(after(5_000, 9_000), 0.01, 20)).toBeGreaterThanOrEqual(0.06);
     expect(correctionOf(after(95, 9_000), 0.01, 20)).toBeLessThanOrEqual(10);
+  });
+
+  it('aims at most of what is allowed where lateness comes evenly, at a third where it comes in lumps', () => {
+    const calm = { p50Ms: 50, p95Ms: 90, p99Ms: 95 };
+    /** Six hours of windows of ten seconds. */
+    const day = (windowOf: (i: number) => Partial<RequestWindow>): LateBudget => {
+      let budget = EMPTY_BUDGET;
+      for (let i = 1; i <= 2_160; i += 1) {
+        const sample = { nowMs: i * 10_000, rejectedRate: 0, boundMs: 200, allowed: 0.01, excused: false };
+        budget = observeLate(budget, { ...sample, window: aWindow(windowOf(i)) });
+      }
+      return budget;
+    };
+    const evenly = day(() => ({ ...calm, p99Ms: 170 }));
+    const lump = { p50Ms: 150, p95Ms: 400, p99Ms: 700 };
+    const lumps = day((i) => (i >= 1_080 && i < 1_110 ? lump : calm));
+    expect(lumps.late).toBeLessThan(evenly.late);
+    expect(aimOf(EMPTY_BUDGET, 0.01)).toBeCloseTo(0.35, 2);
+    expect(aimOf(EMPTY_BUDGET, 0.05)).toBeGreaterThan(0.65);
+    expect(aimOf(evenly, 0.01)).toBeGreaterThan(0.55);
+    expect(aimOf(lumps, 0.01)).toBeLessThan(aimOf(evenly, 0.01) - 0.1);
+    expect(aimOf(lumps, 0.01)).toBeGreaterThanOrEqual(0.3);
   });
 });
 
