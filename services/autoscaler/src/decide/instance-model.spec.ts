@@ -69,6 +69,61 @@ describe('capacity of a small pool', () => {
   });
 });
 
+/** Of one instance or more in seconds alike, as the windows of a monitor say it after a minute. */
+const steadily = (
+  from: InstanceModel,
+  seconds: number,
+  seen: { readonly ready: number; readonly rate: number; readonly meanMs: number },
+): InstanceModel => {
+  let model = from;
+  const { ready, rate, meanMs } = seen;
+  for (let second = 0; second < seconds; second += 1) {
+    const window = aWindow({ rate, meanMs, p95Ms: 1.8 * meanMs });
+    const inFlight = Math.round((rate * meanMs) / 1_000);
+    const requests = {
+      ...someRequests(window, { inFlight }),
+      last1: { ...window, seconds: 1 },
+      last10: { ...window, seconds: 10 },
+      last60: { ...window, seconds: 60 },
+    };
+    const at = { nowMs: 1_000_000 + second * 1_000, count: ready, ready, requests, readyStableSinceMs: 0 };
+    model = observeInstances(model, anObservation(at), 300);
+  }
+  return model;
+};
+
+describe('how many at once an instance bears', () => {
+  it('is seen in windows long enough to leave little to chance', () => {
+    // 66 a second and instance at 20 ms each: 1.3 at once, which one second alone would not prove.
+    const model = steadily(EMPTY_MODEL, 30, { ready: 2, rate: 132, meanMs: 20 });
+    expect(model.provenBusy).toBeGreaterThan(1.2);
+    expect(capacityOf(model, 0)).toBeGreaterThan(75);
+  });
+
+  it('is tried where one is all that was ever asked and nothing waits', () => {
+    const one: InstanceModel = { ...known, serviceMs: 30, serviceP95Ms: 60, provenBusy: 0.8, busy: 0.8 };
+    const before = capacityOf(one, 0);
+    const idle = steadily(one, 900, { ready: 5, rate: 60, meanMs: 30 });
+    expect(capacityOf(idle, 0)).toBeCloseTo(before, 1);
+    const busy = steadily(one, 900, { ready: 5, rate: 160, meanMs: 30 });
+    expect(capacityOf(busy, 0)).toBeGreaterThan(1.2 * before);
+    expect(capacityOf(busy, 0)).toBeLessThanOrEqual(1.5 * before);
+    // Waits say what it is.
+    const waiting = steadily(busy, 120, { ready: 5, rate: 160, meanMs: 50 });
+    expect(waiting.capacity).toBeLessThan(1.15 * before);
+    expect(waiting.capacity).toBeGreaterThan(160 / 5);
+  });
+
+  it('is not doubted by slow seconds while no more are inside than it has borne', () => {
+    const several: InstanceModel = { ...known, serviceMs: 10, serviceP95Ms: 30, provenBusy: 15, busy: 12 };
+    const before = capacityOf(several, 0);
+    const slow = steadily(several, 60, { ready: 5, rate: 2_500, meanMs: 21 });
+    expect(capacityOf(slow, 0)).toBeGreaterThan(0.5 * before);
+    const waiting = steadily(several, 60, { ready: 5, rate: 2_500, meanMs: 80 });
+    expect(waiting.capacity).toBeLessThan(600);
+  });
+});
+
 describe('service time of a component that calls others', () => {
   it('is what it takes itself, not the least of many differences that chance made too small', () => {
     const model = calling(EMPTY_MODEL, 600);

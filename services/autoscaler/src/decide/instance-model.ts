@@ -4,7 +4,8 @@
  * that a slow third party never looks like a want of instances. Must never learn service time from congested windows
  * (latency then contains the queue) nor capacity from idle ones (throughput then is only the demand).
  */
-import type { ComponentObservation, Downstream, RequestWindow } from './observation.js';
+import { chooseWindow, perInstance, usable, type InstanceWindow } from './instance-window.js';
+import type { ComponentObservation, RequestWindow } from './observation.js';
 import type { Draft } from './policy.js';
 import { deviationShare, utilisationAt } from './queueing.js';
 
@@ -25,6 +26,8 @@ export type InstanceModel = {
   readonly measuredCapacity: number;
   /** Highest concurrency per instance seen while nothing waited. */
   readonly provenBusy: number;
+  /** Requests at once that an instance which was never seen to bear several is taken to bear. */
+  readonly stretch: number;
   /** Highest rate per instance ever completed, but for chance. */
   readonly provenRate: number;
   /** CPU seconds per request; 0: unknown. */
@@ -48,6 +51,7 @@ export const EMPTY_MODEL: InstanceModel = {
   capacity: 0,
   measuredCapacity: 0,
   provenBusy: 0,
+  stretch: 1,
   provenRate: 0,
   cpuS: 0,
   busy: 0,
@@ -60,7 +64,7 @@ export const EMPTY_MODEL: InstanceModel = {
 /** Response time up to this multiple of the service time counts as without queueing, from the other one on as saturated. */
 const CALM_RATIO = 1.3;
 const SATURATED_RATIO = 2;
-/** Fewer requests at work per instance than this and something waits only by chance. */
+/** Fewer requests at work per instance than this many times those it was seen to bear, and something waits only by chance. */
 const WAITING_BUSY_MIN = 1.2;
 const IDLE_BUSY_MAX = 0.3;
 /** Concurrency may grow this far beyond what was proven before more instances are wanted to be safe. */
@@ -70,6 +74,14 @@ const SINGLE_GROWTH = 1.1;
 /** More at once than the first, without waiting, may be an error of the service time; more than the second is another worker. */
 const SINGLE_BUSY_MAX = 1.1;
 const SEVERAL_BUSY_MIN = 1.25;
+/**
+ * Where one request at a time is all that was seen, because never more was asked, more is tried: in steps of this while nothing
+ * waits at more than this share of what is assumed, up to what tells several workers from one. One worker shows by its waits
+ * within a few steps that it is one.
+ */
+const STRETCH_PER_STEP = 1.0005;
+const STRETCH_LOAD_MIN = 0.7;
+const STRETCH_MAX = 1.5;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
 const CREEP_PER_STEP = 1.001;
 const CREEP_MAX = 1.02;
@@ -78,78 +90,8 @@ const DOUBT_PER_STEP = 1.0003;
 /** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
 const CPU_BOUND_SHARE = 0.5;
 
-/** The share of a window that belongs to one instance. */
-interface InstanceWindow {
-  readonly rate: number;
-  /** What the rate is at least, but for chance: the highest of many windows must not count as proven. */
-  readonly sureRate: number;
-  readonly ownMs: number;
-  readonly ownP95Ms: number;
-  /** Time in dependencies that was taken out. */
-  readonly outsideMs: number;
-  /** Requests at work per instance, smoothed. */
-  readonly busy: number;
-  /** More of them than before: what arrives is more than what is completed. */
-  readonly growing: boolean;
-}
-
-/** Requests a window needs before its mean says something. */
-const REQUESTS_MIN_SHORT = 10;
-const REQUESTS_MIN_LONG = 10;
-
-const usable = (
-  observation: ComponentObservation,
-  window: RequestWindow | null | undefined,
-  requestsMin: number,
-): window is RequestWindow =>
-  window !== null &&
-  window !== undefined &&
-  observation.ready > 0 &&
-  window.rate * window.seconds >= requestsMin &&
-  observation.nowMs - observation.readyStableSinceMs >= (window.seconds + 1) * 1_000;
-
-/** Rejections are counted over ten seconds: beside them a single second does not say what instances completed. */
-const REJECTED_SHARE_MAX = 0.001;
-
-/** The shortest window with enough requests over which the set of ready instances did not change. */
-const chooseWindow = (observation: ComponentObservation): RequestWindow | null => {
-  const { last1, last10, rejectedRate = 0 } = observation.requests ?? {};
-  const rejecting = rejectedRate > REJECTED_SHARE_MAX * (last10?.rate ?? 0);
-  if (!rejecting && usable(observation, last1, REQUESTS_MIN_SHORT)) return last1;
-  return usable(observation, last10, REQUESTS_MIN_LONG) ? last10 : null;
-};
-
-/** What is left of the spread when that of the dependencies is taken out: squares add. */
-const ownSpreadMs = (window: RequestWindow, downstream: Downstream | null): number => {
-  const whole = Math.max(0, window.p95Ms - window.meanMs);
-  return Math.sqrt(Math.max(0, whole ** 2 - (downstream?.spreadMs ?? 0) ** 2));
-};
-
-const perInstance = (
-  observation: ComponentObservation,
-  model: InstanceModel,
-  window: RequestWindow,
-): InstanceWindow => {
-  const { ready, downstream, requests } = observation;
-  const measuredMs = window === requests?.last1 ? downstream?.last1Ms : downstream?.last10Ms;
-  const outsideMs = Math.min(measuredMs ?? downstream?.last10Ms ?? 0, 0.95 * window.meanMs);
-  const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
-  return {
-    rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
-    sureRate:
-      Math.max(
-        0,
-        window.rate -
-          (requests?.rejectedRate ?? 0) -
-          CHANCE_DEVIATIONS * Math.sqrt(window.rate / window.seconds),
-      ) / ready,
-    ownMs: Math.max(window.meanMs - outsideMs, 0.01),
-    ownP95Ms: Math.max(window.meanMs - outsideMs, 0.01) + ownSpreadMs(window, downstream),
-    outsideMs,
-    busy: model.serviceMs === 0 ? busyNow : 0.5 * (model.busy + busyNow),
-    growing: busyNow >= model.busy,
-  };
-};
+/** Requests at once that an instance surely works on. */
+const surelyBusy = ({ provenBusy }: InstanceModel): number => Math.max(1, provenBusy);
 
 /** Of the time in dependencies that was taken out: the rest may be that much too large by chance. */
 const BLUR_SHARE = 0.15;
@@ -199,16 +141,36 @@ const endSaturated = (model: Draft<InstanceModel>): void => {
   beginMeasurement(model);
 };
 
-/** Standard deviations of a count that a window may be above the mean by chance. */
-const CHANCE_DEVIATIONS = 4;
+/** The highest sure rate of windows in which nothing waited: longer ones leave less to chance. */
+const sureCalmRate = (
+  model: InstanceModel,
+  observation: ComponentObservation,
+  seen: InstanceWindow,
+): number => {
+  const { downstream, requests } = observation;
+  let sure = seen.sureRate;
+  // Of dependencies no longer window than ten seconds is known, by which theirs could be taken out.
+  for (const window of [requests?.last10, downstream === null ? requests?.last60 : null]) {
+    if (!usable(observation, window)) continue;
+    const longer = perInstance(observation, model, window);
+    if (longer.ownMs < CALM_RATIO * model.serviceMs) sure = Math.max(sure, longer.sureRate);
+  }
+  return sure;
+};
 
-const learnCalm = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
+const learnCalm = (
+  model: Draft<InstanceModel>,
+  observation: ComponentObservation,
+  seen: InstanceWindow,
+): void => {
   endSaturated(model);
-  model.provenBusy = Math.max(
-    model.provenBusy,
-    Math.min(seen.busy, (seen.sureRate * model.serviceMs) / 1_000),
-  );
-  if (model.capacity === 0) return;
+  const sureRate = sureCalmRate(model, observation, seen);
+  model.provenBusy = Math.max(model.provenBusy, Math.min(seen.busy, (sureRate * model.serviceMs) / 1_000));
+  if (model.capacity === 0) {
+    if (sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0))
+      model.stretch = Math.min(STRETCH_MAX, model.stretch * STRETCH_PER_STEP);
+    return;
+  }
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
   const single = model.serviceKnown ? 1_000 / model.serviceMs : 0;
   const crept = model.measuredCapacity * CREEP_MAX;
@@ -240,6 +202,8 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
   if (model.capacity > 0) learnCapacity(model, measured, model.capacity, 0.3);
   else if (seen.growing) learnCapacity(model, measured, measured, 1);
   else return;
+  // Completions while everything is busy say how many at once: what seemed more was not.
+  model.provenBusy = Math.min(model.provenBusy, Math.max(1, (model.capacity * model.serviceMs) / 1_000));
   beginMeasurement(model);
 };
 
@@ -247,7 +211,7 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
 const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObservation): void => {
   endSaturated(model);
   const window = observation.requests?.last10;
-  if (!usable(observation, window, REQUESTS_MIN_LONG) || model.serviceMs === 0) return;
+  if (!usable(observation, window) || model.serviceMs === 0) return;
   const seen = perInstance(observation, model, window);
   const ratio = seen.ownMs / model.serviceMs;
   const blurred = seen.outsideMs > model.serviceMs;
@@ -255,8 +219,9 @@ const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObserv
   // Of arrivals by chance: within ten seconds more than that is a leap, of which this says nothing.
   const variability = (1 + Math.min(1, serviceSpread(model) ** 2)) / 2;
   const utilisation = utilisationAt(ratio, observation.ready * concurrencyOf(model), variability);
-  // However the wait is read, an instance works on one request at least.
-  const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), 1_000 / seen.ownMs);
+  // However the wait is read, an instance works on one request at least, and on as many as it was seen to work on.
+  const atLeast = (1_000 * surelyBusy(model)) / seen.ownMs;
+  const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), atLeast);
   // One window says little: bursts look like this, too.
   learnCapacity(model, measured, capacityOf(model, 0), 0.1);
 };
@@ -300,7 +265,7 @@ const learn = (
   // However long it took: what waited for a dependency and ends all at once was left out above.
   model.provenRate = Math.max(model.provenRate, seen.sureRate);
   if (model.serviceMs === 0) {
-    firstWindow(model, seen, late);
+    firstWindow(model, observation, seen, late);
     return;
   }
   const bornLate = late && !model.serviceKnown;
@@ -312,8 +277,8 @@ const learn = (
   // quick as ever are chance. Taken for saturation both would make a capacity of what was merely asked.
   const slow = bornLate || seen.ownMs >= CALM_RATIO * model.serviceMs;
   learnService(model, seen, calm);
-  if (calm) learnCalm(model, seen);
-  else if (ratio >= SATURATED_RATIO && seen.busy >= WAITING_BUSY_MIN && slow)
+  if (calm) learnCalm(model, observation, seen);
+  else if (ratio >= SATURATED_RATIO && slow && seen.busy >= WAITING_BUSY_MIN * surelyBusy(model))
     learnSaturated(model, seen, observation.ready);
   else learnModerate(model, observation);
 };
@@ -331,12 +296,17 @@ const dependenciesDominate = (model: InstanceModel, seen: InstanceWindow): boole
   seen.outsideMs > 2 * model.outsideMs && seen.outsideMs > model.serviceMs;
 
 /** Its spread is that of a start: until the next window none is believed. */
-const firstWindow = (model: Draft<InstanceModel>, seen: InstanceWindow, late: boolean): void => {
+const firstWindow = (
+  model: Draft<InstanceModel>,
+  observation: ComponentObservation,
+  seen: InstanceWindow,
+  late: boolean,
+): void => {
   model.serviceMs = seen.ownMs;
   model.serviceP95Ms = seen.ownMs;
   model.serviceKnown = !late;
   model.windows = 1;
-  if (!late) learnCalm(model, seen);
+  if (!late) learnCalm(model, observation, seen);
 };
 
 /** Standard deviation of service times over their mean; 1 while nothing is known. */
@@ -352,8 +322,8 @@ export const concurrencyOf = (model: InstanceModel): number => {
 };
 
 /** Requests at once that an instance is taken to bear while its limit was never seen. */
-const assumedBusy = ({ provenBusy }: InstanceModel): number => {
-  const one = Math.max(1, SINGLE_GROWTH * provenBusy);
+const assumedBusy = ({ provenBusy, stretch }: InstanceModel): number => {
+  const one = Math.max(stretch, SINGLE_GROWTH * provenBusy);
   const several = Math.max(2, UNPROVEN_GROWTH * provenBusy);
   const beyond = (provenBusy - SINGLE_BUSY_MAX) / (SEVERAL_BUSY_MIN - SINGLE_BUSY_MAX);
   return one + Math.min(1, Math.max(0, beyond)) * (several - one);

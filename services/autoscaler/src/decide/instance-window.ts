@@ -1,0 +1,82 @@
+/** What a window of a component's requests says of one of its instances: dependencies taken out, chance allowed for. Pure. */
+import type { ComponentObservation, Downstream, RequestWindow } from './observation.js';
+
+/** The share of a window that belongs to one instance. */
+export interface InstanceWindow {
+  readonly rate: number;
+  /** What the rate is at least, but for chance: the highest of many windows must not count as proven. */
+  readonly sureRate: number;
+  readonly ownMs: number;
+  readonly ownP95Ms: number;
+  /** Time in dependencies that was taken out. */
+  readonly outsideMs: number;
+  /** Requests at work per instance, smoothed. */
+  readonly busy: number;
+  /** More of them than before: what arrives is more than what is completed. */
+  readonly growing: boolean;
+}
+
+/** Requests a window needs before its mean says something. */
+const REQUESTS_MIN = 10;
+
+export const usable = (
+  observation: ComponentObservation,
+  window: RequestWindow | null | undefined,
+): window is RequestWindow =>
+  window !== null &&
+  window !== undefined &&
+  observation.ready > 0 &&
+  window.rate * window.seconds >= REQUESTS_MIN &&
+  observation.nowMs - observation.readyStableSinceMs >= (window.seconds + 1) * 1_000;
+
+/** Rejections are counted over ten seconds: beside them a single second does not say what instances completed. */
+const REJECTED_SHARE_MAX = 0.001;
+
+/** The shortest window with enough requests over which the set of ready instances did not change. */
+export const chooseWindow = (observation: ComponentObservation): RequestWindow | null => {
+  const { last1, last10, rejectedRate = 0 } = observation.requests ?? {};
+  const rejecting = rejectedRate > REJECTED_SHARE_MAX * (last10?.rate ?? 0);
+  if (!rejecting && usable(observation, last1)) return last1;
+  return usable(observation, last10) ? last10 : null;
+};
+
+/** Standard deviations of a count that a window may be above the mean by chance. */
+const CHANCE_DEVIATIONS = 4;
+
+/** Of the model so far: service time, 0 while unknown, and requests at work per instance, smoothed. */
+interface Known {
+  readonly serviceMs: number;
+  readonly busy: number;
+}
+
+/** What is left of the spread when that of the dependencies is taken out: squares add. */
+const ownSpreadMs = (window: RequestWindow, downstream: Downstream | null): number => {
+  const whole = Math.max(0, window.p95Ms - window.meanMs);
+  return Math.sqrt(Math.max(0, whole ** 2 - (downstream?.spreadMs ?? 0) ** 2));
+};
+
+export const perInstance = (
+  observation: ComponentObservation,
+  model: Known,
+  window: RequestWindow,
+): InstanceWindow => {
+  const { ready, downstream, requests } = observation;
+  const measuredMs = window === requests?.last1 ? downstream?.last1Ms : downstream?.last10Ms;
+  const outsideMs = Math.min(measuredMs ?? downstream?.last10Ms ?? 0, 0.95 * window.meanMs);
+  const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
+  return {
+    rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
+    sureRate:
+      Math.max(
+        0,
+        window.rate -
+          (requests?.rejectedRate ?? 0) -
+          CHANCE_DEVIATIONS * Math.sqrt(window.rate / window.seconds),
+      ) / ready,
+    ownMs: Math.max(window.meanMs - outsideMs, 0.01),
+    ownP95Ms: Math.max(window.meanMs - outsideMs, 0.01) + ownSpreadMs(window, downstream),
+    outsideMs,
+    busy: model.serviceMs === 0 ? busyNow : 0.5 * (model.busy + busyNow),
+    growing: busyNow >= model.busy,
+  };
+};
