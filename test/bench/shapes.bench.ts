@@ -1,0 +1,153 @@
+/**
+ * `pnpm bench:shapes`: components unlike each other (how many requests an instance works on at once, how long they take and how
+ * that varies, objective, start-up, size) under ramps and a shop's day: `slo`, which has to find all of that out, beside `hpa` on
+ * requests per second, which is told what an instance bears, at each target; a line of JSON each, then a Markdown table.
+ * Options: --loads ramps,day   --hours 6   --seed 1
+ */
+import { parseArgs } from 'node:util';
+import { bareComponent, bareTypeGraph, type ScalingPolicy } from '@mitosis/contracts';
+import {
+  applicationOf,
+  ASSUMED,
+  RUN_DEFAULTS,
+  runLevel,
+  seededRandom,
+  tiersSeen,
+  type ServiceTime,
+  type TierSeen,
+  type Trace,
+} from '@mitosis/simulation/workload';
+import { CONTENDERS } from './autoscale/policies.js';
+
+const { values } = parseArgs({
+  options: {
+    loads: { type: 'string', default: 'ramps,day' },
+    hours: { type: 'string', default: '6' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+
+interface Shape {
+  readonly service: ServiceTime;
+  readonly concurrency: number;
+  readonly objectiveMs: number;
+  readonly startS: number;
+  /** Instances that the mean of the load keeps busy. */
+  readonly size: number;
+}
+
+const SHAPES: readonly Shape[] = [
+  { service: { meanMs: 20, scv: 0.5 }, concurrency: 4, objectiveMs: 300, startS: 10, size: 1 },
+  { service: { meanMs: 20, scv: 0.5 }, concurrency: 4, objectiveMs: 300, startS: 10, size: 4 },
+  { service: { meanMs: 20, scv: 0.5 }, concurrency: 4, objectiveMs: 300, startS: 10, size: 20 },
+  { service: { meanMs: 30, scv: 0.2 }, concurrency: 2, objectiveMs: 100, startS: 5, size: 5 },
+  { service: { meanMs: 100, scv: 1 }, concurrency: 8, objectiveMs: 500, startS: 30, size: 2 },
+  { service: { meanMs: 20, scv: 0.5 }, concurrency: 16, objectiveMs: 200, startS: 10, size: 4 },
+  { service: { meanMs: 10, scv: 2 }, concurrency: 32, objectiveMs: 100, startS: 10, size: 2 },
+  { service: { meanMs: 50, scv: 0.5 }, concurrency: 64, objectiveMs: 300, startS: 10, size: 3 },
+  { service: { meanMs: 5, scv: 1 }, concurrency: 1, objectiveMs: 50, startS: 3, size: 6 },
+  { service: { meanMs: 20, scv: 2 }, concurrency: 1, objectiveMs: 300, startS: 10, size: 5 },
+  { service: { meanMs: 200, scv: 0.3 }, concurrency: 1, objectiveMs: 1_000, startS: 30, size: 6 },
+];
+
+const MINUTE_S = 60;
+
+const noisy = (seed: string, wave: number): (() => number) => {
+  const random = seededRandom(Number(values.seed)).split(seed);
+  return () => 1 + wave * (random.between(-1, 1) + random.between(-1, 1));
+};
+
+/** Up or down to another load in twenty minutes to two hours, ten minutes to an hour there. */
+const ramps = (minutes: number): readonly number[] => {
+  const random = seededRandom(Number(values.seed)).split('ramps');
+  const noise = noisy('ramps noise', 0.05);
+  const rates: number[] = [];
+  let from = 1;
+  while (rates.length < minutes) {
+    const to = random.between(1, 10);
+    const lasts = Math.round(random.between(20, 120));
+    for (let i = 1; i <= lasts; i += 1) rates.push((from + ((to - from) * i) / lasts) * noise());
+    for (let i = Math.round(random.between(10, 60)); i > 0; i -= 1) rates.push(to * noise());
+    from = to;
+  }
+  return rates.slice(0, minutes);
+};
+
+/** From eight in the morning on, with a wave of minutes on top. */
+const day = (minutes: number): readonly number[] => {
+  const noise = noisy('day', 0.1);
+  let wave = 1;
+  return Array.from({ length: minutes }, (_, minute) => {
+    wave += 0.2 * (noise() - wave);
+    return (0.25 + 0.75 * Math.max(0, Math.sin(((8 + minute / 60 - 6) / 24) * 2 * Math.PI))) * wave;
+  });
+};
+
+const LOADS: Readonly<Record<string, (minutes: number) => readonly number[]>> = { ramps, day };
+
+const capacityOf = ({ concurrency, service }: Shape): number => (concurrency * 1_000) / service.meanMs;
+
+const traceOf = (name: string, shape: Shape): Trace => {
+  const load = LOADS[name];
+  if (load === undefined) throw new Error(`no load ${name}; there are ${Object.keys(LOADS).join(', ')}`);
+  const rates = load(Math.round(Number(values.hours) * 60));
+  const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  const scale = (shape.size * capacityOf(shape)) / mean;
+  return { name, binS: MINUTE_S, rates: Float64Array.from(rates, (rate) => rate * scale) };
+};
+
+interface Played {
+  /** Per cent of the requests. */
+  readonly late: number;
+  readonly instanceHours: number;
+}
+
+const play = (
+  shape: Shape,
+  load: string,
+  { everyS, samples }: { readonly everyS: number; readonly samples: number },
+  policyFor: (tier: TierSeen) => ScalingPolicy,
+): Played => {
+  const { service, concurrency, startS, objectiveMs } = shape;
+  const traits = { front: { ...ASSUMED, service, concurrency, startMs: startS * 1_000 } };
+  const graphWith = (policy: ScalingPolicy) =>
+    bareTypeGraph('one', [bareComponent('front', { policy, scale: { min: 1, max: 1_000, initial: 1 } })], {
+      objective: { latency: [{ percentile: 99, ms: objectiveMs }], errorRatio: null, throughput: null },
+    });
+  const seen = tiersSeen(applicationOf(graphWith({ kind: 'slo', holdMs: 0 }), traits)).front;
+  if (seen === undefined) throw new RangeError('the component was not simulated');
+  const application = applicationOf(graphWith(policyFor(seen)), traits);
+  const trace = traceOf(load, shape);
+  const run = runLevel({ ...RUN_DEFAULTS, application, trace, seed: Number(values.seed), everyS, samples });
+  return { late: (100 * run.late) / run.requests, instanceHours: run.instanceSeconds / 3_600 };
+};
+
+const cheapest = (played: readonly Played[], late: number): Played | undefined =>
+  played.filter((one) => one.late <= late).toSorted((a, b) => a.instanceHours - b.instanceHours)[0];
+
+const times = (slo: Played, peer: Played | undefined): string =>
+  peer === undefined ? '–' : (slo.instanceHours / peer.instanceHours).toFixed(2);
+
+const rows = SHAPES.flatMap((shape) =>
+  values.loads.split(',').map((load): readonly string[] => {
+    const { slo: own, 'hpa-rps': hpa } = CONTENDERS;
+    const slo = play(shape, load, own, () => own.policy());
+    const peers = hpa.knobs.map((knob) => play(shape, load, hpa, (tier) => hpa.policy(knob, tier)));
+    const keeping = cheapest(peers, 1);
+    console.log(JSON.stringify({ shape, load, slo, peers }));
+    return [
+      `${shape.concurrency} at once, ${shape.service.meanMs} ms (Cs² ${shape.service.scv}), within ${shape.objectiveMs} ms, start ${shape.startS} s, ${shape.size} busy`,
+      load,
+      `${slo.late.toFixed(2)} @ ${slo.instanceHours.toFixed(1)}`,
+      keeping === undefined ? '–' : `${keeping.late.toFixed(2)} @ ${keeping.instanceHours.toFixed(1)}`,
+      times(slo, keeping),
+      times(slo, cheapest(peers, slo.late)),
+    ];
+  }),
+);
+
+const line = (cells: readonly string[]): void => console.log(`| ${cells.join(' | ')} |`);
+const HEAD = ['component', 'load', '`slo`: late % @ h', '`hpa` that keeps 1 %', '×', '× as punctual'];
+line(HEAD);
+line(HEAD.map(() => '---'));
+for (const row of rows) line(row);
