@@ -4,6 +4,7 @@
  * that a slow third party never looks like a want of instances. Must never learn service time from congested windows
  * (latency then contains the queue) nor capacity from idle ones (throughput then is only the demand).
  */
+import { startMsOf } from './horizon.js';
 import { chooseWindow, perInstance, usable, type InstanceWindow } from './instance-window.js';
 import type { ComponentObservation, RequestWindow } from './observation.js';
 import type { Draft } from './policy.js';
@@ -75,11 +76,12 @@ const SINGLE_GROWTH = 1.1;
 const SINGLE_BUSY_MAX = 1.1;
 const SEVERAL_BUSY_MIN = 1.25;
 /**
- * Where one request at a time is all that was seen, because never more was asked, more is tried: in steps of this while nothing
- * waits at more than this share of what is assumed, up to what tells several workers from one. One worker shows by its waits
- * within a few steps that it is one.
+ * Where one request at a time is all that was seen, because never more was asked, more is tried while nothing waits at more than
+ * STRETCH_LOAD_MIN of what is assumed: up to what tells several workers from one, by so much a step, and in the time of a start by
+ * no more than the other. One worker shows by its waits that it is one, and is short until another has started.
  */
-const STRETCH_PER_STEP = 1.0005;
+const STRETCH_PER_STEP = 0.0005;
+const STRETCH_PER_START = 0.0075;
 const STRETCH_LOAD_MIN = 0.7;
 const STRETCH_MAX = 1.5;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
@@ -167,8 +169,9 @@ const learnCalm = (
   const sureRate = sureCalmRate(model, observation, seen);
   model.provenBusy = Math.max(model.provenBusy, Math.min(seen.busy, (sureRate * model.serviceMs) / 1_000));
   if (model.capacity === 0) {
+    const further = Math.min(STRETCH_PER_STEP, STRETCH_PER_START / (startMsOf(observation) / 1_000));
     if (sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0))
-      model.stretch = Math.min(STRETCH_MAX, model.stretch * STRETCH_PER_STEP);
+      model.stretch = Math.min(STRETCH_MAX, model.stretch * (1 + further));
     return;
   }
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
