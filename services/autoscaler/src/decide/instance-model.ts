@@ -5,7 +5,7 @@
  * (latency then contains the queue) nor capacity from idle ones (throughput then is only the demand).
  */
 import { startMsOf } from './horizon.js';
-import { chooseWindow, perInstance, usable, type InstanceWindow } from './instance-window.js';
+import { chooseWindow, perInstance, sureRateOf, usable, type InstanceWindow } from './instance-window.js';
 import type { ComponentObservation, RequestWindow } from './observation.js';
 import type { Draft } from './policy.js';
 import { deviationShare, utilisationAt } from './queueing.js';
@@ -154,8 +154,9 @@ const sureCalmRate = (
   // Of dependencies no longer window than ten seconds is known, by which theirs could be taken out.
   for (const window of [requests?.last10, downstream === null ? requests?.last60 : null]) {
     if (!usable(observation, window)) continue;
-    const longer = perInstance(observation, model, window);
-    if (longer.ownMs < CALM_RATIO * model.serviceMs) sure = Math.max(sure, longer.sureRate);
+    const rate = sureRateOf(observation, window);
+    const tells = rate > sure && (model.capacity === 0 || rate * model.serviceMs > 1_000 * model.provenBusy);
+    if (tells && perInstance(observation, model, window).ownMs < CALM_RATIO * model.serviceMs) sure = rate;
   }
   return sure;
 };

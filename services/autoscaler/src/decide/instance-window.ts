@@ -55,6 +55,13 @@ const ownSpreadMs = (window: RequestWindow, downstream: Downstream | null): numb
   return Math.sqrt(Math.max(0, whole ** 2 - (downstream?.spreadMs ?? 0) ** 2));
 };
 
+/** What an instance completed at least, but for chance. */
+export const sureRateOf = ({ ready, requests }: ComponentObservation, window: RequestWindow): number =>
+  Math.max(
+    0,
+    window.rate - (requests?.rejectedRate ?? 0) - CHANCE_DEVIATIONS * Math.sqrt(window.rate / window.seconds),
+  ) / ready;
+
 export const perInstance = (
   observation: ComponentObservation,
   model: Known,
@@ -66,13 +73,7 @@ export const perInstance = (
   const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
   return {
     rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
-    sureRate:
-      Math.max(
-        0,
-        window.rate -
-          (requests?.rejectedRate ?? 0) -
-          CHANCE_DEVIATIONS * Math.sqrt(window.rate / window.seconds),
-      ) / ready,
+    sureRate: sureRateOf(observation, window),
     ownMs: Math.max(window.meanMs - outsideMs, 0.01),
     ownP95Ms: Math.max(window.meanMs - outsideMs, 0.01) + ownSpreadMs(window, downstream),
     outsideMs,
