@@ -10,6 +10,7 @@ import {
   scenes,
   type SceneOutcome,
 } from '@mitosis/simulation/workload';
+import { markdownHead, markdownRow } from './markdown.js';
 
 const { values } = parseArgs({
   options: {
@@ -35,10 +36,7 @@ const HEAD = [
 const mean = (outcomes: readonly SceneOutcome[], of: (one: SceneOutcome) => number): number =>
   outcomes.reduce((sum, one) => sum + of(one), 0) / outcomes.length;
 
-const line = (cells: readonly (number | string)[]): void => console.log(`| ${cells.join(' | ')} |`);
-
-line(HEAD);
-line(HEAD.map(() => '---'));
+console.log(markdownHead(HEAD));
 for (const [index, { name }] of scenes().entries())
   for (const spec of parsePolicies(values.policies)) {
     const outcomes = Array.from({ length: Number(values.seeds) }, (_, seed) => {
@@ -48,7 +46,7 @@ for (const [index, { name }] of scenes().entries())
       return playScene(scene, (tier) => policyOfSpec(spec, tier, { kind: 'fixed' }), seed + 1);
     });
     const scene = scenes()[index];
-    line([
+    const cells = [
       name,
       spec.text,
       mean(outcomes, ({ lateBefore }) => lateBefore).toFixed(2),
@@ -60,5 +58,6 @@ for (const [index, { name }] of scenes().entries())
       Math.max(...outcomes.map(({ riseAfter }) => riseAfter)),
       mean(outcomes, ({ turnsAfter }) => turnsAfter).toFixed(1),
       scene?.needed ?? '',
-    ]);
+    ];
+    console.log(markdownRow(cells));
   }

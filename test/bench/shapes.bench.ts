@@ -11,13 +11,15 @@ import {
   ASSUMED,
   RUN_DEFAULTS,
   runLevel,
+  scaleTrace,
   seededRandom,
   tiersSeen,
+  type Application,
   type ServiceTime,
-  type TierSeen,
   type Trace,
 } from '@mitosis/simulation/workload';
 import { CONTENDERS } from './autoscale/policies.js';
+import { markdownHead, markdownRow } from './markdown.js';
 
 const { values } = parseArgs({
   options: {
@@ -85,15 +87,12 @@ const day = (minutes: number): readonly number[] => {
 
 const LOADS: Readonly<Record<string, (minutes: number) => readonly number[]>> = { ramps, day };
 
-const capacityOf = ({ concurrency, service }: Shape): number => (concurrency * 1_000) / service.meanMs;
-
-const traceOf = (name: string, shape: Shape): Trace => {
+const traceOf = (name: string, meanRate: number): Trace => {
   const load = LOADS[name];
   if (load === undefined) throw new Error(`no load ${name}; there are ${Object.keys(LOADS).join(', ')}`);
   const rates = load(Math.round(Number(values.hours) * 60));
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
-  const scale = (shape.size * capacityOf(shape)) / mean;
-  return { name, binS: MINUTE_S, rates: Float64Array.from(rates, (rate) => rate * scale) };
+  return scaleTrace({ name, binS: MINUTE_S, rates: Float64Array.from(rates) }, meanRate / mean);
 };
 
 interface Played {
@@ -102,24 +101,31 @@ interface Played {
   readonly instanceHours: number;
 }
 
-const play = (
-  shape: Shape,
-  load: string,
-  { everyS, samples }: { readonly everyS: number; readonly samples: number },
-  policyFor: (tier: TierSeen) => ScalingPolicy,
-): Played => {
-  const { service, concurrency, startS, objectiveMs } = shape;
+/** Who plays, and how often and at how many samples a second it looks. */
+interface Player {
+  readonly everyS: number;
+  readonly samples: number;
+}
+
+/** One shape under one load; made once, for all who play it. */
+const stage = (shape: Shape, load: string) => {
+  const { service, concurrency, startS, objectiveMs, size } = shape;
   const traits = { front: { ...ASSUMED, service, concurrency, startMs: startS * 1_000 } };
-  const graphWith = (policy: ScalingPolicy) =>
-    bareTypeGraph('one', [bareComponent('front', { policy, scale: { min: 1, max: 1_000, initial: 1 } })], {
-      objective: { latency: [{ percentile: 99, ms: objectiveMs }], errorRatio: null, throughput: null },
-    });
-  const seen = tiersSeen(applicationOf(graphWith({ kind: 'slo', holdMs: 0 }), traits)).front;
-  if (seen === undefined) throw new RangeError('the component was not simulated');
-  const application = applicationOf(graphWith(policyFor(seen)), traits);
-  const trace = traceOf(load, shape);
-  const run = runLevel({ ...RUN_DEFAULTS, application, trace, seed: Number(values.seed), everyS, samples });
-  return { late: (100 * run.late) / run.requests, instanceHours: run.instanceSeconds / 3_600 };
+  const applicationWith = (policy: ScalingPolicy): Application => {
+    const front = bareComponent('front', { policy, scale: { min: 1, max: 1_000, initial: 1 } });
+    const latency = [{ percentile: 99, ms: objectiveMs }];
+    const objective = { latency, errorRatio: null, throughput: null };
+    return applicationOf(bareTypeGraph('one', [front], { objective }), traits);
+  };
+  const tier = tiersSeen(applicationWith({ kind: 'fixed' })).front;
+  if (tier === undefined) throw new RangeError('the component was not simulated');
+  const trace = traceOf(load, size * tier.capacity);
+  const play = ({ everyS, samples }: Player, policy: ScalingPolicy): Played => {
+    const application = applicationWith(policy);
+    const run = runLevel({ ...RUN_DEFAULTS, application, trace, seed: Number(values.seed), everyS, samples });
+    return { late: (100 * run.late) / run.requests, instanceHours: run.instanceSeconds / 3_600 };
+  };
+  return { tier, play };
 };
 
 const cheapest = (played: readonly Played[], late: number): Played | undefined =>
@@ -131,8 +137,9 @@ const times = (slo: Played, peer: Played | undefined): string =>
 const rows = SHAPES.flatMap((shape) =>
   values.loads.split(',').map((load): readonly string[] => {
     const { slo: own, 'hpa-rps': hpa } = CONTENDERS;
-    const slo = play(shape, load, own, () => own.policy());
-    const peers = hpa.knobs.map((knob) => play(shape, load, hpa, (tier) => hpa.policy(knob, tier)));
+    const { tier, play } = stage(shape, load);
+    const slo = play(own, own.policy());
+    const peers = hpa.knobs.map((knob) => play(hpa, hpa.policy(knob, tier)));
     const keeping = cheapest(peers, 1);
     console.log(JSON.stringify({ shape, load, slo, peers }));
     return [
@@ -146,8 +153,6 @@ const rows = SHAPES.flatMap((shape) =>
   }),
 );
 
-const line = (cells: readonly string[]): void => console.log(`| ${cells.join(' | ')} |`);
 const HEAD = ['component', 'load', '`slo`: late % @ h', '`hpa` that keeps 1 %', '×', '× as punctual'];
-line(HEAD);
-line(HEAD.map(() => '---'));
-for (const row of rows) line(row);
+console.log(markdownHead(HEAD));
+for (const row of rows) console.log(markdownRow(row));

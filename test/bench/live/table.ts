@@ -1,4 +1,5 @@
 /** Live and simulated side by side, a line per trace and policy. */
+import { markdownHead, markdownRow } from '../markdown.js';
 import type { LiveResult } from './replay.js';
 import type { Prediction } from './prediction.js';
 
@@ -24,6 +25,4 @@ const cellsOf = ({ trace, policy, live, simulated, calibrated }: LiveResult): re
 ];
 
 export const renderLive = (results: readonly LiveResult[]): string =>
-  [HEAD, HEAD.map(() => '---'), ...results.map(cellsOf)]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
+  [markdownHead(HEAD), ...results.map((result) => markdownRow(cellsOf(result)))].join('\n');

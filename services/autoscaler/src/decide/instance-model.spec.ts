@@ -54,22 +54,7 @@ const calling = (from: InstanceModel, seconds: number, ownMs = 50): InstanceMode
   return model;
 };
 
-describe('capacity of a small pool', () => {
-  it('is read from moderate waits by the spread of service: a queue before one server is short where service varies little', () => {
-    // One server at 45 % whose service varies by √0.2 of its mean: waits take (1 + 0.2) / 2 · 0.45 / 0.55 of a service (Pollaczek, Khinchine).
-    const meanMs = 50 * (1 + (0.6 * 0.45) / 0.55);
-    let model: InstanceModel = { ...known, serviceP95Ms: 92, provenBusy: 0.5, busy: 0.7 };
-    for (let second = 0; second < 300; second += 1) {
-      const requests = someRequests(aWindow({ rate: 9, meanMs, p95Ms: 150 }), { inFlight: 1 });
-      const at = { nowMs: 1_000_000 + second * 1_000, count: 1, ready: 1, requests };
-      model = observeInstances(model, anObservation(at), 300);
-    }
-    expect(model.capacity).toBeGreaterThan(17);
-    expect(model.capacity).toBeLessThan(23);
-  });
-});
-
-/** Of one instance or more in seconds alike, as the windows of a monitor say it after a minute. */
+/** Of so many instances together, in seconds that are all alike. */
 const steadily = (
   from: InstanceModel,
   seconds: number,
@@ -80,17 +65,23 @@ const steadily = (
   for (let second = 0; second < seconds; second += 1) {
     const window = aWindow({ rate, meanMs, p95Ms: 1.8 * meanMs });
     const inFlight = Math.round((rate * meanMs) / 1_000);
-    const requests = {
-      ...someRequests(window, { inFlight }),
-      last1: { ...window, seconds: 1 },
-      last10: { ...window, seconds: 10 },
-      last60: { ...window, seconds: 60 },
-    };
-    const at = { nowMs: 1_000_000 + second * 1_000, count: ready, ready, requests, readyStableSinceMs: 0 };
+    const requests = someRequests(window, { inFlight });
+    const at = { nowMs: 1_000_000 + second * 1_000, count: ready, ready, requests };
     model = observeInstances(model, anObservation(at), 300);
   }
   return model;
 };
+
+describe('capacity of a small pool', () => {
+  it('is read from moderate waits by the spread of service: a queue before one server is short where service varies little', () => {
+    // One server at 45 % whose service varies by √0.2 of its mean: waits take (1 + 0.2) / 2 · 0.45 / 0.55 of a service (Pollaczek, Khinchine).
+    const meanMs = 50 * (1 + (0.6 * 0.45) / 0.55);
+    const one: InstanceModel = { ...known, serviceP95Ms: 92, provenBusy: 0.5, busy: 0.7 };
+    const model = steadily(one, 300, { ready: 1, rate: 9, meanMs });
+    expect(model.capacity).toBeGreaterThan(17);
+    expect(model.capacity).toBeLessThan(23);
+  });
+});
 
 describe('how many at once an instance bears', () => {
   it('is seen in windows long enough to leave little to chance', () => {

@@ -161,6 +161,11 @@ const sureCalmRate = (
   return sure;
 };
 
+const stretchFurther = (model: Draft<InstanceModel>, startMs: number): void => {
+  const further = Math.min(STRETCH_PER_STEP, STRETCH_PER_START / (startMs / 1_000));
+  model.stretch = Math.min(STRETCH_MAX, model.stretch * (1 + further));
+};
+
 const learnCalm = (
   model: Draft<InstanceModel>,
   observation: ComponentObservation,
@@ -170,9 +175,7 @@ const learnCalm = (
   const sureRate = sureCalmRate(model, observation, seen);
   model.provenBusy = Math.max(model.provenBusy, Math.min(seen.busy, (sureRate * model.serviceMs) / 1_000));
   if (model.capacity === 0) {
-    const further = Math.min(STRETCH_PER_STEP, STRETCH_PER_START / (startMsOf(observation) / 1_000));
-    if (sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0))
-      model.stretch = Math.min(STRETCH_MAX, model.stretch * (1 + further));
+    if (sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0)) stretchFurther(model, startMsOf(observation));
     return;
   }
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
@@ -207,7 +210,7 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
   else if (seen.growing) learnCapacity(model, measured, measured, 1);
   else return;
   // Completions while everything is busy say how many at once: what seemed more was not.
-  model.provenBusy = Math.min(model.provenBusy, Math.max(1, (model.capacity * model.serviceMs) / 1_000));
+  model.provenBusy = Math.min(model.provenBusy, parallelOf(model));
   beginMeasurement(model);
 };
 
@@ -320,10 +323,12 @@ export const serviceSpread = ({ serviceMs, serviceP95Ms }: InstanceModel): numbe
 /** Servers one instance counts for in the queueing model: at least one, at most what keeps its formulas cheap. */
 const CONCURRENCY_MAX = 32;
 
-export const concurrencyOf = (model: InstanceModel): number => {
-  const parallel = (capacityOf(model, 0) * model.serviceMs) / 1_000;
-  return Math.min(CONCURRENCY_MAX, Math.max(1, Math.round(parallel)));
-};
+/** Requests at once, by Little's law, when an instance completes what it can. */
+const parallelOf = (model: InstanceModel): number =>
+  Math.max(1, (capacityOf(model, 0) * model.serviceMs) / 1_000);
+
+export const concurrencyOf = (model: InstanceModel): number =>
+  Math.min(CONCURRENCY_MAX, Math.round(parallelOf(model)));
 
 /** Requests at once that an instance is taken to bear while its limit was never seen. */
 const assumedBusy = ({ provenBusy, stretch }: InstanceModel): number => {

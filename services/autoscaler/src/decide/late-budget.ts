@@ -51,7 +51,10 @@ const DEVIATIONS = 1.5;
 /** Looks after which what was seen of lumps says as much as what is thought of them: three hours. */
 const KNOWN_LOOKS = 1_080;
 
-/** Share of the allowed lateness that is aimed at: nearly all of it where it comes evenly, the less the larger its lumps are. */
+/**
+ * Share of the allowed lateness that is aimed at. Where one in a hundred may be late: a third of it at first and where it comes in
+ * large lumps, two thirds where it has come evenly for a day.
+ */
 export const aimOf = (budget: LateBudget, allowed: number): number => {
   const most = SPARED * Math.sqrt(0.01 / allowed);
   const deviation = Math.sqrt(budget.squares + budget.lump ** 2) / Math.max(1, budget.requests) / allowed;
