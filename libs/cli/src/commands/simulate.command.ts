@@ -11,6 +11,7 @@ import { loadFiles, takesComposition, tellWarnings, type CompositionOptions } fr
 import { withContext, type Context, type ExitCode } from '../command.js';
 import { parseDuration } from './duration.js';
 import { loadPolicyFile } from './simulate/policy-file.js';
+import { compare, type Entrant } from './simulate/play.js';
 import { renderComparison } from './simulate/table.js';
 import { renderSimulationPage } from './simulate/page.js';
 
@@ -26,6 +27,7 @@ interface SimulateOptions extends CompositionOptions {
   readonly late: string;
   readonly price: string;
   readonly seed: string;
+  readonly step?: string;
 }
 
 export const registerSimulate = (program: Command): void => {
@@ -48,6 +50,10 @@ export const registerSimulate = (program: Command): void => {
     .option('--late <share>', 'late requests the clairvoyant optimum may have', '1%')
     .option('--price <amount>', 'of an instance and hour, to tell cost in money', '0')
     .option('--seed <number>', 'of everything random', '1')
+    .option(
+      '--step <duration>',
+      'longest step of virtual time while nothing happens, up to 1m (default: 1s; 30s for traces of more than three days)',
+    )
     .action(withContext<SimulateOptions>(simulate));
 };
 
@@ -100,7 +106,22 @@ interface Chosen {
   readonly lateShare: number;
   readonly pricePerHour: number;
   readonly seed: number;
+  /** null: the usual one. */
+  readonly longestS: number | null;
 }
+
+const STEP_MAX_S = 60;
+
+/** Whole seconds. */
+const stepOf = (text: string): number => {
+  const seconds = durationOf(text, '--step', 1_000) / 1_000;
+  if (!Number.isInteger(seconds) || seconds > STEP_MAX_S)
+    throw new MitosisError(
+      'invalid_input',
+      `--step ${text}: expected whole seconds from 1s to ${STEP_MAX_S}s; 1s plays each second`,
+    );
+  return seconds;
+};
 
 /** Everything a person may have mistyped is found before anything is played. */
 const chosenOf = (options: SimulateOptions): Chosen => ({
@@ -111,6 +132,7 @@ const chosenOf = (options: SimulateOptions): Chosen => ({
   lateShare: numberOf(options.late, '--late', { least: 0, most: 1 }),
   pricePerHour: numberOf(options.price, '--price', { least: 0 }),
   seed: numberOf(options.seed, '--seed', { least: 0, most: 4_294_967_295, whole: true }),
+  longestS: options.step === undefined ? null : stepOf(options.step),
 });
 
 const checkReport = (context: Context, { report }: SimulateOptions): void => {
@@ -152,21 +174,16 @@ const traitsOf = (
   return Object.fromEntries(Object.entries(known).map(([name, traits]) => [name, { ...traits, startMs }]));
 };
 
-const contendersOf = async (
-  workload: Workload,
-  context: Context,
-  text: string,
-): Promise<readonly Contender[]> => {
+const entrantsOf = (workload: Workload, context: Context, text: string): readonly Entrant[] => {
   const specs = workload.parsePolicies(text);
   for (const spec of specs) workload.checkSpec(spec);
-  return Promise.all(
-    specs.map(async (spec): Promise<Contender> =>
-      workload.isPolicyFile(spec)
-        ? { spec, plugin: await loadPolicyFile(resolve(context.cwd, spec.name), spec.name) }
-        : { spec },
-    ),
+  return specs.map((spec) =>
+    workload.isPolicyFile(spec) ? { spec, file: resolve(context.cwd, spec.name) } : { spec },
   );
 };
+
+const contenderOf = async ({ spec, file }: Entrant): Promise<Contender> =>
+  file === undefined ? { spec } : { spec, plugin: await loadPolicyFile(file, spec.name) };
 
 const simulate = async (
   context: Context,
@@ -181,22 +198,26 @@ const simulate = async (
   tellWarnings(context, loaded);
   const trace = loadTrace(workload, context, options.trace, chosen);
   const traits = traitsOf(workload, context, options, chosen.startMs, loaded.typeGraph);
-  const contenders = await contendersOf(workload, context, options.policy);
+  const entrants = entrantsOf(workload, context, options.policy);
+  const contenders = await Promise.all(entrants.map(contenderOf));
   if (options.calibrate === undefined)
     context.output.warn(
       `service times are assumed (${workload.ASSUMED.service.meanMs} ms, ${workload.ASSUMED.concurrency} at once): calibrate with a recording`,
     );
   const { seed, lateShare, pricePerHour } = chosen;
-  const comparison = workload.comparePolicies({
-    typeGraph: loaded.typeGraph,
-    traits,
-    trace: { ...trace, name: basename(options.trace) },
-    contenders,
-    seed,
-    lateShare,
-    pricePerHour,
-    onProgress: (done, all, what) => context.output.progress(`${done} of ${all} played; now ${what}`),
-  });
+  const longestS = chosen.longestS ?? workload.usualStepS(trace);
+  if (longestS > 1 && chosen.longestS === null)
+    context.output.warn(
+      `a long trace: where nothing happens up to ${longestS} s are played at once; --step 1s plays each second, as in production`,
+    );
+  const { typeGraph } = loaded;
+  const named = { ...trace, name: basename(options.trace) };
+  const comparison = await compare(
+    { typeGraph, traits, trace: named, contenders, seed, lateShare, pricePerHour, longestS },
+    entrants,
+    workload,
+    (done, all) => context.output.progress(`${done} of ${all} plays done, the clairvoyant's among them`),
+  );
   writeReport(context, options, comparison, loaded.typeGraph.name);
   context.output.result({ ...comparison, traits }, () => renderComparison(comparison));
   return 0;

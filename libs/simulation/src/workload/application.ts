@@ -126,12 +126,3 @@ export const chainApplication = (options: ChainOptions): Application => {
     objectiveMs,
   };
 };
-
-/** Requests a component sees per request at the entry, by index. */
-export const visitsOf = (components: readonly Omit<PlantComponent, 'initial'>[]): readonly number[] => {
-  const visits = components.map((_, i): number => (i === 0 ? 1 : 0));
-  components.forEach(({ calls }, i) => {
-    for (const call of calls) visits[call.to] = (visits[call.to] ?? 0) + (visits[i] ?? 0) * call.visits;
-  });
-  return visits;
-};

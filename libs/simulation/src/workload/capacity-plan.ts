@@ -3,7 +3,8 @@
  * objective in the steady state, and the cheapest trade of lateness against instances. The response time's tail is that
  * of a gamma distribution with the mean and the variance of the sum over components.
  */
-import { visitsOf, type Application } from './application.js';
+import type { Application } from './application.js';
+import { visitsOf } from './plant.js';
 import { waitChance } from './erlang.js';
 import { ServiceSampler } from './service-time.js';
 

@@ -7,7 +7,7 @@
  */
 import { CapacityPlanner } from './capacity-plan.js';
 import type { Application } from './application.js';
-import { plantFor, playTrace, type RunOptions, type RunResult } from './level-run.js';
+import { plantFor, playTrace, type Conductor, type RunOptions, type RunResult } from './level-run.js';
 import { traceSeconds, type Trace } from './trace.js';
 
 /** Rates are rounded up to steps of 2 %. */
@@ -82,13 +82,19 @@ const play = (options: PlayOptions, plan: readonly Uint16Array[], startS: number
   const pools = plant.tiers.filter(({ component }) => component.pooled).map(({ pool }) => pool);
   // Starts differ by up to a tenth; who knows everything waits for the slowest.
   const paid = plan.map((series) => highestAhead(series, Math.ceil(startS * 1.1) + 1));
-  const scale = (second: number): void =>
-    pools.forEach((pool, i) => pool.scaleTo(paid[i]?.[second] ?? pool.count, second * 1_000));
-  pools.forEach((pool, i) => pool.reset(paid[i]?.[0] ?? 1, 0));
-  return {
-    ...playTrace({ trace: options.trace, warmupS: 0 }, plant, (second) => scale(second + 1)),
-    decisions: 0,
+  const { trace, longestS } = options;
+  const changesAt = (second: number): boolean => paid.some((series) => series[second] !== series[second - 1]);
+  const conductor: Conductor = {
+    within: (second) => {
+      let seconds = 1;
+      while (seconds < longestS && !changesAt(second + seconds)) seconds += 1;
+      return seconds;
+    },
+    act: (last) =>
+      pools.forEach((pool, i) => pool.scaleTo(paid[i]?.[last + 1] ?? pool.count, (last + 1) * 1_000)),
   };
+  pools.forEach((pool, i) => pool.reset(paid[i]?.[0] ?? 1, 0));
+  return { ...playTrace({ trace, longestS, warmupS: 0 }, plant, conductor), decisions: 0 };
 };
 
 /** Enough for a share of the whole trace. */

@@ -65,6 +65,40 @@ describe(comparePolicies.name, { timeout: 240_000 }, () => {
     }
   });
 
+  it('says much the same in long steps as second by second, in a fraction of the decisions', () => {
+    const policies = 'slo,hpa(metric=rps,target=0.6),kpa';
+    const hours = {
+      name: 'made',
+      binS: 60,
+      rates: Float64Array.from({ length: 240 }, (_, minute) => 150 + 100 * Math.sin(minute / 20)),
+    };
+    const [fine, coarse] = [1, 30].map((longestS) => compare(policies, { trace: hours, longestS }));
+    coarse?.policies.forEach((seldom, i) => {
+      const each = fine?.policies[i];
+      expect(seldom.latePercent).toBeLessThan(1);
+      expect(Math.abs(seldom.instanceHours / (each?.instanceHours ?? 0) - 1)).toBeLessThan(0.06);
+      expect(seldom.instances).toHaveLength(each?.instances.length ?? 0);
+    });
+    expect(coarse?.policies[0]?.decisions).toBeLessThan((fine?.policies[0]?.decisions ?? 0) / 5);
+    const hindsight = (coarse?.clairvoyant.instanceHours ?? 0) / (fine?.clairvoyant.instanceHours ?? 1);
+    expect(Math.abs(hindsight - 1)).toBeLessThan(0.03);
+  });
+
+  it('asks a policy of the user each second all the same', () => {
+    const plugin = {
+      summary: 'counts its calls',
+      initial: () => ({ calls: 0 }),
+      step: (state: { readonly calls: number }) => ({
+        state: { calls: state.calls + 1 },
+        recommendation: { count: 9, reason: '', predicted: null, inputs: {} },
+      }),
+    };
+    const spec = { text: 'mine', name: 'mine', options: {} };
+    const { policies } = compare('kpa', { longestS: 30, contenders: [{ spec, plugin }] });
+    // Of both components, in the warm-up, too.
+    expect(policies[0]?.decisions).toBe(2 * (300 + 15 * 60));
+  });
+
   it('finds that a lower target is later less and costs more', () => {
     const [tight, roomy] = compare('hpa(metric=rps,target=0.95),hpa(metric=rps,target=0.4)').policies;
     expect(roomy?.latePercent).toBeLessThan(tight?.latePercent ?? 0);

@@ -5,9 +5,9 @@
 import type { ScalingPolicy, TypeGraph } from '@mitosis/contracts';
 import { pluginFor, type ScalingPolicyPlugin } from '@mitosis/autoscaler/decide';
 import type { Application } from './application.js';
-import { clairvoyantFor, demandOf } from './clairvoyant.js';
+import { clairvoyantFor, demandOf, type Clairvoyant } from './clairvoyant.js';
 import { elasticityOf, type Elasticity } from './elasticity.js';
-import { RUN_DEFAULTS, runLevel, type RunResult, type SecondSeen } from './level-run.js';
+import { RUN_DEFAULTS, runLevel, type RunResult, type StepSeen } from './level-run.js';
 import { policyOfSpec, type PolicySpec } from './policy-spec.js';
 import { traceSeconds, type Trace } from './trace.js';
 import { applicationOf, tiersSeen, type Traits } from './traits.js';
@@ -28,7 +28,8 @@ export interface CompareOptions {
   readonly lateShare: number;
   /** Per instance and hour; 0: cost is counted in instance-hours. */
   readonly pricePerHour: number;
-  readonly onProgress?: (done: number, all: number, what: string) => void;
+  /** Longest step of virtual time while nothing happens, in seconds; absent: `usualStepS`. */
+  readonly longestS?: number;
 }
 
 /** Points of a plot; times in seconds from the beginning. */
@@ -59,6 +60,8 @@ export interface PolicyOutcome {
 export interface Comparison {
   readonly trace: string;
   readonly seconds: number;
+  /** Longest step of virtual time, in seconds. */
+  readonly longestS: number;
   readonly requests: number;
   readonly objectiveMs: number;
   /** Of an instance and hour; 0: none was named, and costs are instance-hours. */
@@ -73,9 +76,16 @@ export interface Comparison {
   readonly policies: readonly PolicyOutcome[];
 }
 
+/** Loads of up to three days are played second by second, of longer ones up to half a minute at once. */
+const LONG_S = 3 * 86_400;
+const LONG_STEP_S = 30;
+
+/** What `comparePolicies` takes as the longest step unless it is told. */
+export const usualStepS = (trace: Trace): number => (traceSeconds(trace) > LONG_S ? LONG_STEP_S : 1);
+
 const POINTS = 720;
 
-const stepOf = (trace: Trace): number => Math.max(1, Math.ceil(traceSeconds(trace) / POINTS));
+const pointsEveryS = (trace: Trace): number => Math.max(1, Math.ceil(traceSeconds(trace) / POINTS));
 
 /** The policy of a user's own file goes by its path; production knows no such kind, so it is handed in beside it. */
 const policyFor = (contender: Contender, application: Application, name: string): ScalingPolicy => {
@@ -100,102 +110,147 @@ const withPolicy = (application: Application, contender: Contender): Application
   },
 });
 
+/** Points of the plots; a long step may be several of them. */
 class Sampler {
   readonly instances: number[] = [];
   readonly p95Ms: number[] = [];
   readonly late: number[] = [];
   private lateSum = 0;
   private answered = 0;
+  private next = 0;
 
-  constructor(private readonly step: number) {}
+  constructor(private readonly everyS: number) {}
 
-  readonly watch = (seen: SecondSeen): void => {
+  readonly watch = (seen: StepSeen): void => {
     this.lateSum += seen.late;
     this.answered += seen.answered;
-    if (seen.second % this.step !== 0) return;
+    const end = seen.second + seen.seconds;
+    if (end <= this.next) return;
     const pools = seen.tiers.filter(({ component }) => component.pooled);
-    this.instances.push(pools.reduce((sum, { pool }) => sum + pool.ready, 0));
+    const ready = pools.reduce((sum, { pool }) => sum + pool.ready, 0);
     const window = seen.tiers[0]?.metrics().requests;
-    this.p95Ms.push((this.step >= 30 ? window?.last60?.p95Ms : window?.last10?.p95Ms) ?? 0);
-    this.late.push(this.answered > 0 ? Math.min(100, (100 * this.lateSum) / this.answered) : 0);
+    const p95Ms = (this.everyS >= 30 ? window?.last60?.p95Ms : window?.last10?.p95Ms) ?? 0;
+    const late = this.answered > 0 ? Math.min(100, (100 * this.lateSum) / this.answered) : 0;
+    for (; this.next < end; this.next += this.everyS) {
+      this.instances.push(ready);
+      this.p95Ms.push(p95Ms);
+      this.late.push(late);
+    }
     this.lateSum = 0;
     this.answered = 0;
   };
 }
 
-const everyS = (spec: PolicySpec, own: boolean): number => (!own && spec.name === 'hpa' ? 15 : 1);
+const decidesEveryS = ({ spec, plugin }: Contender): number =>
+  plugin === undefined && spec.name === 'hpa' ? 15 : 1;
+
+/** One policy's run and the points of its plots. */
+export interface Played {
+  readonly run: RunResult;
+  readonly instances: readonly number[];
+  readonly p95Ms: readonly number[];
+  readonly late: readonly number[];
+}
+
+type PlayOptions = Pick<CompareOptions, 'typeGraph' | 'traits' | 'trace' | 'seed' | 'longestS'>;
+
+/** Plays the trace with one policy; several may be played at the same time. */
+export const playContender = (options: PlayOptions, contender: Contender): Played => {
+  const { typeGraph, traits, trace, seed, longestS = usualStepS(trace) } = options;
+  const { spec, plugin } = contender;
+  const sampler = new Sampler(pointsEveryS(trace));
+  const run = runLevel({
+    ...RUN_DEFAULTS,
+    application: withPolicy(applicationOf(typeGraph, traits), contender),
+    trace,
+    seed,
+    everyS: decidesEveryS(contender),
+    // A policy of one's own is asked each second: it may count seconds by counting calls.
+    longestS: plugin === undefined ? longestS : 1,
+    watch: sampler.watch,
+    pluginOf: (policy) =>
+      plugin !== undefined && policy.kind === spec.name
+        ? (plugin as unknown as ReturnType<typeof pluginFor>)
+        : pluginFor(policy),
+  });
+  const { instances, p95Ms, late } = sampler;
+  return { run, instances, p95Ms, late };
+};
+
+/** What hindsight would have run. */
+export const playHindsight = (options: PlayOptions & Pick<CompareOptions, 'lateShare'>): Clairvoyant => {
+  const { typeGraph, traits, trace, seed, lateShare, longestS = usualStepS(trace) } = options;
+  const application = applicationOf(typeGraph, traits);
+  const startMs = Math.max(...application.components.map((one) => (one.pooled ? one.startMs : 0)), 0);
+  return clairvoyantFor({ ...RUN_DEFAULTS, application, trace, seed, longestS }, startMs, lateShare);
+};
 
 const outcomeOf = (
-  contender: Contender,
-  run: RunResult,
-  sampler: Sampler,
-  hindsight: { readonly instanceSeconds: number; readonly demand: readonly Uint16Array[] },
+  policy: string,
+  { run, instances, p95Ms, late }: Played,
+  bestHours: number,
+  demand: readonly Uint16Array[],
   pricePerHour: number,
 ): PolicyOutcome => {
   const hours = run.seconds / 3_600;
   const instanceHours = run.instanceSeconds / 3_600;
-  const best = hindsight.instanceSeconds / 3_600;
   return {
-    policy: contender.spec.text,
+    policy,
     latePercent: (100 * run.late) / Math.max(1, run.requests),
     lateTimePercent: (100 * run.lateSeconds) / run.seconds,
     instanceHours,
     cost: pricePerHour > 0 ? pricePerHour * instanceHours : instanceHours,
-    regretHours: instanceHours - best,
-    regret: instanceHours / best,
-    elasticity: elasticityOf(hindsight.demand, run.ready),
+    regretHours: instanceHours - bestHours,
+    regret: instanceHours / bestHours,
+    elasticity: elasticityOf(demand, run.ready),
     actionsPerHour: run.actions / hours,
     startsPerHour: run.starts / hours,
     decisions: run.decisions,
-    instances: sampler.instances,
-    p95Ms: sampler.p95Ms,
-    latePercentOverTime: sampler.late,
+    instances,
+    p95Ms,
+    latePercentOverTime: late,
   };
 };
 
 const total = (series: readonly Uint16Array[], second: number): number =>
   series.reduce((sum, one) => sum + (one[second] ?? 0), 0);
 
-/** Plays the trace once per policy, and what hindsight would have run. */
-export const comparePolicies = (options: CompareOptions): Comparison => {
-  const { typeGraph, traits, trace, contenders, seed, onProgress } = options;
+/** Side by side what was played: `played` in the order of the contenders. */
+export const comparisonOf = (
+  options: CompareOptions,
+  best: Clairvoyant,
+  played: readonly Played[],
+): Comparison => {
+  const { typeGraph, traits, trace, pricePerHour, longestS = usualStepS(trace) } = options;
   const application = applicationOf(typeGraph, traits);
-  const step = stepOf(trace);
-  const plugins = new Map(contenders.flatMap(({ spec, plugin }) => (plugin ? [[spec.name, plugin]] : [])));
-  onProgress?.(0, contenders.length + 1, 'the clairvoyant');
-  const startMs = Math.max(...application.components.map((one) => (one.pooled ? one.startMs : 0)), 0);
-  const best = clairvoyantFor({ ...RUN_DEFAULTS, application, trace, seed }, startMs, options.lateShare);
   const demand = demandOf(application, trace, options.lateShare);
-  const policies = contenders.map((contender, i) => {
-    onProgress?.(i + 1, contenders.length + 1, contender.spec.text);
-    const sampler = new Sampler(step);
-    const run = runLevel({
-      ...RUN_DEFAULTS,
-      application: withPolicy(application, contender),
-      trace,
-      seed,
-      everyS: everyS(contender.spec, contender.plugin !== undefined),
-      watch: sampler.watch,
-      pluginOf: (policy) =>
-        (plugins.get(policy.kind) as ReturnType<typeof pluginFor> | undefined) ?? pluginFor(policy),
-    });
-    const hindsight = { instanceSeconds: best.instanceSeconds, demand };
-    return outcomeOf(contender, run, sampler, hindsight, options.pricePerHour);
-  });
-  const atS = Array.from({ length: Math.ceil(traceSeconds(trace) / step) }, (_, i) => i * step);
+  const bestHours = best.instanceSeconds / 3_600;
+  const every = pointsEveryS(trace);
+  const atS = Array.from({ length: Math.ceil(traceSeconds(trace) / every) }, (_, i) => i * every);
   return {
     trace: trace.name,
     seconds: traceSeconds(trace),
+    longestS,
     requests: Math.round(best.requests),
     objectiveMs: application.objectiveMs,
-    pricePerHour: options.pricePerHour,
+    pricePerHour,
     components: application.components.filter(({ pooled }) => pooled).map(({ name }) => name),
     series: { atS, rate: atS.map((second) => trace.rates[Math.floor(second / trace.binS)] ?? 0) },
     clairvoyant: {
-      instanceHours: best.instanceSeconds / 3_600,
+      instanceHours: bestHours,
       latePercent: (100 * best.late) / Math.max(1, best.requests),
       instances: atS.map((second) => total(best.ready, second)),
     },
-    policies,
+    policies: played.map((one, i) =>
+      outcomeOf(options.contenders[i]?.spec.text ?? '', one, bestHours, demand, pricePerHour),
+    ),
   };
 };
+
+/** Plays the trace once per policy, one after the other, and what hindsight would have run. */
+export const comparePolicies = (options: CompareOptions): Comparison =>
+  comparisonOf(
+    options,
+    playHindsight(options),
+    options.contenders.map((contender) => playContender(options, contender)),
+  );

@@ -3,7 +3,7 @@ import type { ScalingPolicy } from '@mitosis/contracts';
 import { pluginFor, type PluginOf } from '@mitosis/autoscaler/decide';
 import { describe, expect, it } from 'vitest';
 import { chainApplication } from './application.js';
-import { RUN_DEFAULTS, runLevel, type SecondSeen } from './level-run.js';
+import { RUN_DEFAULTS, runLevel, type StepSeen } from './level-run.js';
 
 const STEP_AT = 300;
 const SECONDS = 600;
@@ -43,7 +43,7 @@ const play = (tiers: number, seed: number, pluginOf: PluginOf = pluginFor): Seen
     },
     seed,
     pluginOf,
-    watch: ({ tiers: all }: SecondSeen) => counts.push(all.map(({ pool }) => pool.count)),
+    watch: ({ tiers: all }: StepSeen) => counts.push(all.map(({ pool }) => pool.count)),
   });
   return { counts, late: late / requests };
 };

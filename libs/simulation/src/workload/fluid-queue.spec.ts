@@ -31,12 +31,17 @@ const seen = (took: readonly (readonly [ms: number, weight: number])[]): Seen =>
 
 type Rate = (second: number) => number;
 
-const fluid = (one: Case, seconds: number, rate: Rate = () => rateOf(one)): Seen => {
+const fluid = (one: Case, seconds: number, rate: Rate = () => rateOf(one), step = 1): Seen => {
   const noise = new Noise(seededRandom(5));
   const queue = new FluidQueue({ service: service(one.scv), concurrency: 1, patienceS: 100 }, noise);
   const took: [number, number][] = [];
-  for (let second = 0; second < seconds; second += 1) {
-    queue.step(noise.poisson(rate(second)), rate(second), one.servers);
+  for (let second = 0; second < seconds; second += step) {
+    queue.step({
+      seconds: step,
+      arrivals: noise.poisson(step * rate(second)),
+      rate: rate(second),
+      ready: one.servers,
+    });
     for (let i = 0; i < 8; i += 1) {
       const ms = queue.draw((i + noise.uniform()) / 8, noise.uniform(), noise.uniform(), 1);
       took.push([ms, queue.served]);
@@ -113,7 +118,7 @@ describe('fluid queue', () => {
       const queue = new FluidQueue({ service: service(0.5), concurrency: 1, patienceS: 100 }, noise);
       const took: [number, number][] = [];
       for (let second = 0; second < seconds; second += 1) {
-        queue.step(noise.poisson(rate), rate, instances, 1, slow);
+        queue.step({ seconds: 1, arrivals: noise.poisson(rate), rate, ready: instances, slow });
         for (let i = 0; i < 16; i += 1) {
           const [u, v, w] = [noise.uniform(), noise.uniform(), noise.uniform()];
           took.push([queue.draw((i + noise.uniform()) / 16, u, v, 1, w), queue.served]);
@@ -127,6 +132,26 @@ describe('fluid queue', () => {
     },
   );
 
+  it.each([0.3, 0.6, 0.8])('is the same in steps of half a minute at %d of its load', (utilisation) => {
+    for (const servers of [2, 20]) {
+      const one = { servers, utilisation, scv: 0.5 };
+      const seconds = 60 * Math.ceil(secondsFor(one) / 60);
+      const [fine, coarse] = [fluid(one, seconds), fluid(one, 4 * seconds, undefined, 30)];
+      expect(Math.abs(coarse.meanMs / fine.meanMs - 1)).toBeLessThan(0.12);
+      expect(Math.abs(coarse.late - fine.late)).toBeLessThan(0.003 + 0.2 * fine.late);
+    }
+  });
+
+  it('works a backlog off in long steps as in short ones', () => {
+    const one = { servers: 20, utilisation: 0.6, scv: 0.5 };
+    // Twice what can be served for half a minute of each five, so that steps of ten seconds end with it.
+    const rate = (second: number): number => (second % 300 < 30 ? 800 : 200);
+    const [fine, coarse] = [fluid(one, 6_000, rate), fluid(one, 6_000, rate, 10)];
+    expect(fine.late).toBeGreaterThan(0.2);
+    expect(Math.abs(coarse.late / fine.late - 1)).toBeLessThan(0.05);
+    expect(Math.abs(coarse.meanMs / fine.meanMs - 1)).toBeLessThan(0.05);
+  });
+
   it('counts each request once: served, waiting or rejected', () => {
     const noise = new Noise(seededRandom(3));
     const queue = new FluidQueue({ service: service(1), concurrency: 2, patienceS: 3 }, noise);
@@ -135,7 +160,7 @@ describe('fluid queue', () => {
     for (let second = 0; second < 500; second += 1) {
       const arrivals = noise.poisson(second % 50 < 20 ? 300 : 20);
       arrived += arrivals;
-      queue.step(arrivals, arrivals, second % 50 < 25 ? 2 : 4);
+      queue.step({ seconds: 1, arrivals, rate: arrivals, ready: second % 50 < 25 ? 2 : 4 });
       gone += queue.served + queue.rejected;
     }
     expect(gone + queue.backlog).toBeCloseTo(arrived, 3);

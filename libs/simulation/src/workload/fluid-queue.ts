@@ -1,8 +1,8 @@
 /**
- * One pool of servers in steps of a second: a fluid backlog carries what lasts longer than a step, Erlang's C with the
- * Allen-Cunneen correction what happens within one. Both together must count no noise twice, so the exponential wait is
- * limited to what a random walk reaches between two looks a second apart: 0.5826 σ (Siegmund's correction for
- * discretely observed walks). Judged against the event-by-event simulation and against M/M/c and M/D/c in its test.
+ * One pool of servers in steps of a second or some: a fluid backlog carries what lasts longer than a step, Erlang's C with
+ * the Allen-Cunneen correction what happens within one. Both together must count no noise twice, so the exponential wait is
+ * limited to what a random walk reaches between two looks a step apart: 0.5826 σ (Siegmund's correction for discretely
+ * observed walks). Judged against the event-by-event simulation and against M/M/c and M/D/c in its test.
  */
 import type { Noise } from './noise.js';
 import { ServiceSampler, type ServiceTime } from './service-time.js';
@@ -23,6 +23,20 @@ export interface SlowInstances {
   readonly factor: number;
 }
 
+/** One step of a pool. */
+export interface QueueStep {
+  /** Whole, at least 1. */
+  readonly seconds: number;
+  readonly arrivals: number;
+  /** Arrivals per second on average. */
+  readonly rate: number;
+  /** Instances that take requests. */
+  readonly ready: number;
+  /** Multiplies the service time of all. */
+  readonly slowdown?: number;
+  readonly slow?: SlowInstances | null;
+}
+
 /** Siegmund 1985, ζ(1/2)/√(2π). */
 const WITHIN_STEP = 0.5826;
 /** Seconds of arrivals remembered, a power of two above the longest patience. */
@@ -37,7 +51,9 @@ export class FluidQueue {
   rejected = 0;
   /** Rate at which this pool let requests through, without the noise of the step: what the next tier sees. */
   throughRate = 0;
+  /** When the last step began, and how long it was. */
   private second = 0;
+  private seconds = 1;
   private capacity = 0;
   private completes = 0;
   private chance = 0;
@@ -65,8 +81,7 @@ export class FluidQueue {
     this.walkMs = 1_000 * WITHIN_STEP * Math.sqrt(2 * this.variability);
   }
 
-  /** `arrivals` in this second, at `rate` a second on average; `slowdown` multiplies the service time of all. */
-  step(arrivals: number, rate: number, ready: number, slowdown = 1, slow: SlowInstances | null = null): void {
+  step({ seconds, arrivals, rate, ready, slowdown = 1, slow = null }: QueueStep): void {
     const servers = ready * this.options.concurrency;
     const serviceS = (this.sampler.meanMs * slowdown) / 1_000;
     // Servers of usual speed that could do the same.
@@ -74,20 +89,28 @@ export class FluidQueue {
     if (slow === null) this.slowShare = 0;
     const capacity = worth / serviceS;
     // Only where the pool is busy throughout does the spread of service times show in what it completes.
-    const busy = this.backlog > 0 || arrivals > 0.8 * capacity;
-    const spread = busy && this.scv > 0 ? Math.sqrt(this.scv * capacity) * this.noise.normal() : 0;
+    const most = capacity * seconds;
+    const busy = this.backlog > 0 || arrivals > 0.8 * most;
+    const spread = busy && this.scv > 0 ? Math.sqrt(this.scv * most) * this.noise.normal() : 0;
     this.capacity = capacity;
-    this.completes = Math.max(0, capacity + spread);
+    this.completes = Math.max(0, most + spread);
     const after = Math.max(0, this.backlog + arrivals - this.completes);
     this.rejected = servers === 0 ? 0 : Math.max(0, after - capacity * this.options.patienceS);
     this.left = this.arrived - this.backlog;
     this.served = this.backlog + arrivals - after;
     this.backlog = after - this.rejected;
-    this.second += 1;
-    this.arrivedBefore[this.second % RING] = this.arrived;
-    this.arrived += arrivals - this.rejected;
-    this.throughRate = Math.min(capacity, this.backlog > 0 ? rate + this.backlog : rate);
+    this.second += this.seconds;
+    this.seconds = seconds;
+    this.remember(arrivals - this.rejected);
+    this.throughRate = Math.min(capacity, this.backlog > 0 ? rate + this.backlog / seconds : rate);
     if (servers > 0) this.waitsWithin(rate, (serviceS * servers) / worth, servers);
+  }
+
+  /** When the requests of this step arrived: evenly over its seconds. */
+  private remember(arrivals: number): void {
+    for (let i = 0; i < this.seconds; i += 1)
+      this.arrivedBefore[(this.second + i) % RING] = this.arrived + (i / this.seconds) * arrivals;
+    this.arrived += arrivals;
   }
 
   /**
@@ -124,7 +147,7 @@ export class FluidQueue {
     const { capacity } = this;
     const spare = capacity - rate;
     this.chance = waitChance(rate * serviceS, servers);
-    const walk = (this.walkMs * Math.sqrt(Math.min(rate, capacity))) / capacity;
+    const walk = (this.walkMs * Math.sqrt(Math.min(rate, capacity) * this.seconds)) / capacity;
     // Where both are of a size each sees part of the other's noise: the squares of their rates add.
     const times = spare > 0 ? (walk * spare) / (1_000 * this.variability) : 0;
     this.waitMs = walk / Math.sqrt(1 + times * times);
@@ -149,10 +172,11 @@ export class FluidQueue {
     const ahead = x * this.served;
     const place = this.left + ahead;
     const arrivedNow = this.arrivedBefore[this.second % RING] ?? 0;
-    const leavesS = this.completes > 0 ? ahead / this.completes : 1;
+    const { seconds } = this;
+    const leavesS = seconds * (this.completes > 0 ? ahead / this.completes : 1);
     if (place >= arrivedNow) {
       const during = this.arrived + this.rejected - arrivedNow;
-      return Math.max(0, leavesS - (during > 0 ? (place - arrivedNow) / during : 0));
+      return Math.max(0, leavesS - (during > 0 ? (seconds * (place - arrivedNow)) / during : 0));
     }
     this.oldest = Math.max(this.oldest, this.second - RING + 1, 0);
     while (this.oldest + 1 < this.second && (this.arrivedBefore[(this.oldest + 1) % RING] ?? 0) <= place) {

@@ -4,7 +4,7 @@ export { CapacityPlanner } from './capacity-plan.js';
 export { clairvoyantFor, demandOf, type Clairvoyant } from './clairvoyant.js';
 export { elasticityOf, type Elasticity } from './elasticity.js';
 export * from './level-run.js';
-export { Plant, type PlantCall, type PlantComponent, type PlantOptions, type PlantSecond } from './plant.js';
+export { Plant, type PlantCall, type PlantComponent, type PlantOptions, type PlantStep } from './plant.js';
 export type { ServiceTime } from './service-time.js';
 export * from './trace.js';
 export * from './compare.js';

@@ -39,8 +39,9 @@ export class InstancePool {
   /** Replaced, never changed, so that who remembers them sees by identity that nothing happened. */
   records: readonly InstanceRecord[] = [];
   endpoints: EndpointsRecord;
+  /** When the next instance becomes ready; Infinity: none is starting. */
+  nextReadyMs = Infinity;
   private members: Member[] = [];
-  private nextReadyMs = Infinity;
   private sequence = 0;
 
   /** `startMs`: the time the next instance will take to start. */

@@ -14,8 +14,9 @@ import {
 } from '@mitosis/autoscaler/decide';
 import { componentName } from '@mitosis/contracts';
 import { seededRandom } from '../random.js';
-import { visitsOf, type Application } from './application.js';
-import { Plant, type PlantOptions, type PlantTier } from './plant.js';
+import type { Application } from './application.js';
+import { paceOf } from './pace.js';
+import { Plant, visitsOf, type PlantOptions, type PlantTier } from './plant.js';
 import type { Trace } from './trace.js';
 
 export type Metrics = ReadonlyMap<string, ComponentMetrics>;
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly lagS: number;
   /** Seconds between two steps of the policies; production takes one a second. */
   readonly everyS: number;
+  /** Longest step of virtual time while nothing happens, in seconds; 1: each second is played and decided on, as in production. */
+  readonly longestS: number;
   /** At the beginning, played and not judged: policies get to know the components. */
   readonly warmupS: number;
   readonly dispersion: number;
@@ -41,13 +44,14 @@ export interface RunOptions {
   readonly slowInstances?: PlantOptions['slowInstances'];
   /** What a faulty monitor says in a second (the warm-up's counted) instead of what is so; null: nothing. */
   readonly reports?: (second: number, metrics: Metrics) => Metrics | null;
-  /** Called after each judged second. */
-  readonly watch?: (second: SecondSeen) => void;
+  /** Called after each judged step. */
+  readonly watch?: (step: StepSeen) => void;
 }
 
-export interface SecondSeen {
-  /** Counted from the end of the warm-up. */
+export interface StepSeen {
+  /** Its first, counted from the end of the warm-up, and how many they are. */
   readonly second: number;
+  readonly seconds: number;
   readonly rate: number;
   readonly arrivals: number;
   readonly answered: number;
@@ -74,6 +78,7 @@ export const RUN_DEFAULTS = {
   settings: { holdMs: 60_000 },
   lagS: 1,
   everyS: 1,
+  longestS: 1,
   warmupS: 300,
   dispersion: 1,
   patienceS: 10,
@@ -83,7 +88,7 @@ export const RUN_DEFAULTS = {
 /** Busy to this share at the beginning. */
 const INITIAL_UTILISATION = 0.6;
 
-export const plantFor = (options: Omit<RunOptions, 'settings' | 'lagS' | 'everyS'>): Plant => {
+export const plantFor = (options: Omit<RunOptions, 'settings' | 'lagS' | 'everyS' | 'longestS'>): Plant => {
   const { application, trace } = options;
   const rate = trace.rates[0] ?? 0;
   const visits = visitsOf(application.components);
@@ -109,8 +114,19 @@ export const plantFor = (options: Omit<RunOptions, 'settings' | 'lagS' | 'everyS
   );
 };
 
+/** Who decides on the pools while a trace is played. Seconds are counted with those of the warm-up. */
+export interface Conductor {
+  /** Seconds that a step which begins at `second` may last at most, for something is to be done at its end. */
+  within(second: number): number;
+  /** At the end of a step of `seconds`, of which `second` is the last. */
+  act(second: number, seconds: number): void;
+}
+
+/** Seconds from `second` to the next multiple of `every`. */
+const until = (second: number, every: number): number => (every - (second % every)) % every;
+
 /** The autoscaler's loop, on the records the plant keeps. */
-class Autoscaling {
+class Autoscaling implements Conductor {
   private state: LevelState = EMPTY_LEVEL;
   private readonly snapshots: Metrics[] = [];
   private instances: LevelInput['instances'] = [];
@@ -125,18 +141,30 @@ class Autoscaling {
     this.pooled = plant.tiers.filter(({ component }) => component.pooled);
   }
 
-  /** At the end of a second: every second for the snapshots, acting on those it is time for. */
-  step(second: number): void {
+  within(second: number): number {
+    const { everyS, lagS } = this.options;
+    return everyS === 1 ? Infinity : 1 + Math.min(until(second, everyS), until(second + lagS, everyS));
+  }
+
+  act(second: number, seconds: number): void {
     const { everyS, lagS, reports } = this.options;
     const { snapshots } = this;
     if ((second + lagS) % everyS === 0) snapshots.push(this.plant.metrics());
     if (second % everyS !== 0) return;
-    const late = Math.floor(lagS / everyS);
-    const seen = snapshots.length > late ? snapshots.splice(0, snapshots.length - late).at(-1) : undefined;
-    this.act(second, seen === undefined || reports === undefined ? (seen ?? null) : reports(second, seen));
+    const seen = this.seen(seconds);
+    this.decide(second, seen === undefined || reports === undefined ? (seen ?? null) : reports(second, seen));
   }
 
-  private act(second: number, metrics: Metrics | null): void {
+  /** The newest snapshot that has its age; of a long step it is the one at its end, which tells of nothing but the step. */
+  private seen(seconds: number): Metrics | undefined {
+    const { snapshots } = this;
+    const late = Math.floor(this.options.lagS / this.options.everyS);
+    if (seconds > late && seconds > 1)
+      return snapshots.splice(0, snapshots.length, ...snapshots.slice(-1)).at(-1);
+    return snapshots.length > late ? snapshots.splice(0, snapshots.length - late).at(-1) : undefined;
+  }
+
+  private decide(second: number, metrics: Metrics | null): void {
     const input = this.input((second + 1) * 1_000, metrics);
     const step = stepLevel(this.state, input, this.options.settings, this.options.pluginOf);
     this.state = step.state;
@@ -179,24 +207,26 @@ interface Tally {
 /** More late requests than this share make a late second. */
 const LATE_SECOND = 0.01;
 
-/** Plays the trace through the plant; `decide` is called at the end of each second. */
 export const playTrace = (
-  options: Pick<RunOptions, 'trace' | 'warmupS' | 'watch'>,
+  options: Pick<RunOptions, 'trace' | 'warmupS' | 'longestS' | 'watch'>,
   plant: Plant,
-  decide: (second: number) => void,
+  conductor: Conductor,
 ): Omit<RunResult, 'decisions'> => {
-  const { trace, warmupS, watch } = options;
+  const { trace, warmupS, longestS, watch } = options;
+  const pace = paceOf(trace, plant, longestS, warmupS);
   const seconds = trace.rates.length * trace.binS;
   const pooled = plant.tiers.filter(({ component }) => component.pooled);
   const ready = pooled.map(() => new Uint16Array(seconds));
   const tally: Tally = { requests: 0, late: 0, lateSeconds: 0, instanceSeconds: 0 };
   let actions = 0;
   let starts = 0;
-  for (let second = -warmupS; second < seconds; second += 1) {
+  let step = 1;
+  for (let second = -warmupS; second < seconds; second += step) {
     // The warm-up has the load of the beginning.
     const rate = trace.rates[Math.max(0, Math.floor(second / trace.binS))] ?? 0;
     const at = second + warmupS;
-    const seen = plant.step(at, rate);
+    step = Math.min(pace(second), conductor.within(at));
+    const seen = plant.step(at, rate, step);
     if (second === 0) {
       actions = pooled.reduce((sum, { pool }) => sum + pool.actions, 0);
       starts = pooled.reduce((sum, { pool }) => sum + pool.starts, 0);
@@ -204,15 +234,14 @@ export const playTrace = (
     if (second >= 0) {
       tally.requests += seen.answered + Math.max(0, seen.late - seen.answered);
       tally.late += seen.late;
-      if (seen.late > LATE_SECOND * Math.max(1, seen.answered)) tally.lateSeconds += 1;
+      if (seen.late > LATE_SECOND * Math.max(1, seen.answered)) tally.lateSeconds += step;
       pooled.forEach(({ pool }, i) => {
-        tally.instanceSeconds += pool.count;
-        const row = ready[i];
-        if (row !== undefined) row[second] = pool.ready;
+        tally.instanceSeconds += step * pool.count;
+        ready[i]?.fill(pool.ready, second, second + step);
       });
-      watch?.({ second, rate, ...seen, tiers: plant.tiers });
+      watch?.({ second, seconds: step, rate, ...seen, tiers: plant.tiers });
     }
-    decide(at);
+    conductor.act(at + step - 1, step);
   }
   return {
     seconds,
@@ -226,6 +255,6 @@ export const playTrace = (
 export const runLevel = (options: RunOptions): RunResult => {
   const plant = plantFor(options);
   const autoscaling = new Autoscaling(options, plant);
-  const played = playTrace(options, plant, (second) => autoscaling.step(second));
+  const played = playTrace(options, plant, autoscaling);
   return { ...played, decisions: autoscaling.decisions };
 };

@@ -23,8 +23,10 @@ export interface WindowFigures {
   readonly meanMs: number;
 }
 
-/** One second of one component. `weight`: requests each sample stands for. */
-export interface SecondFigures {
+/** One step of one component. `weight`: requests each sample stands for. */
+export interface StepFigures {
+  /** Whole, at least 1. */
+  readonly seconds: number;
   readonly samples: Float64Array;
   readonly used: number;
   readonly weight: number;
@@ -32,7 +34,7 @@ export interface SecondFigures {
   readonly rejected: number;
 }
 
-/** A sliding sum over the last `seconds` seconds. */
+/** A sliding sum over as few of the newest steps as last `length` seconds together. */
 class SlidingWindow {
   private readonly counts = new Float64Array(BUCKETS);
   private weight = 0;
@@ -41,33 +43,44 @@ class SlidingWindow {
   private rejected = 0;
   private filled = 0;
   private high = 0;
+  /** Place of the oldest step that is in. */
+  private oldest = 0;
 
-  constructor(private readonly seconds: number) {}
+  constructor(private readonly length: number) {}
 
-  add(second: StoredSecond): void {
-    this.filled = Math.min(this.seconds, this.filled + 1);
-    this.change(second, 1);
-    for (let i = 0; i < second.used; i += 1) {
-      const bucket = second.buckets[i] ?? 0;
+  /** Takes out what is not needed any more when a step of `seconds` is added to the `steps` so far. */
+  makeRoom(ring: readonly StoredStep[], steps: number, seconds: number): void {
+    for (; this.oldest < steps; this.oldest += 1) {
+      const step = ring[this.oldest % RING];
+      if (step === undefined || this.filled - step.seconds + seconds < this.length) return;
+      this.remove(step);
+    }
+  }
+
+  add(step: StoredStep): void {
+    this.change(step, 1);
+    for (let i = 0; i < step.used; i += 1) {
+      const bucket = step.buckets[i] ?? 0;
       if (bucket > this.high) this.high = bucket;
     }
   }
 
-  remove(second: StoredSecond): void {
-    this.change(second, -1);
+  private remove(step: StoredStep): void {
+    this.change(step, -1);
     while (this.high > 0 && (this.counts[this.high] ?? 0) < 1e-9) this.high -= 1;
   }
 
-  private change(second: StoredSecond, sign: number): void {
-    const weight = sign * second.weight;
-    for (let i = 0; i < second.used; i += 1) {
-      const bucket = second.buckets[i] ?? 0;
+  private change(step: StoredStep, sign: number): void {
+    const weight = sign * step.weight;
+    for (let i = 0; i < step.used; i += 1) {
+      const bucket = step.buckets[i] ?? 0;
       this.counts[bucket] = (this.counts[bucket] ?? 0) + weight;
     }
-    this.weight += weight * second.used;
-    this.sumMs += sign * second.sumMs;
-    this.completed += sign * second.completed;
-    this.rejected += sign * second.rejected;
+    this.filled += sign * step.seconds;
+    this.weight += weight * step.used;
+    this.sumMs += sign * step.sumMs;
+    this.completed += sign * step.completed;
+    this.rejected += sign * step.rejected;
   }
 
   figures(): WindowFigures {
@@ -104,7 +117,8 @@ class SlidingWindow {
   }
 }
 
-interface StoredSecond {
+interface StoredStep {
+  seconds: number;
   buckets: Uint16Array;
   used: number;
   weight: number;
@@ -114,22 +128,23 @@ interface StoredSecond {
 }
 
 const LONGEST_S = 60;
+/** Steps that are remembered: those of the longest window and the one that comes in. */
+const RING = LONGEST_S + 1;
 
 export class MetricWindows {
-  private readonly ring: StoredSecond[] = [];
+  private readonly ring: StoredStep[] = [];
   private readonly last1 = new SlidingWindow(1);
   private readonly last10 = new SlidingWindow(10);
   private readonly last60 = new SlidingWindow(LONGEST_S);
   private at = 0;
 
-  add(second: SecondFigures): void {
-    if (this.at >= 1) this.last1.remove(this.stored(this.at - 1));
-    if (this.at >= 10) this.last10.remove(this.stored(this.at - 10));
-    if (this.at >= LONGEST_S) this.last60.remove(this.stored(this.at - LONGEST_S));
-    const stored = this.store(second);
-    this.last1.add(stored);
-    this.last10.add(stored);
-    this.last60.add(stored);
+  add(step: StepFigures): void {
+    const { last1, last10, last60, ring } = this;
+    for (const window of [last1, last10, last60]) window.makeRoom(ring, this.at, step.seconds);
+    const stored = this.store(step);
+    last1.add(stored);
+    last10.add(stored);
+    last60.add(stored);
     this.at += 1;
   }
 
@@ -137,16 +152,10 @@ export class MetricWindows {
     return { last1: this.last1.figures(), last10: this.last10.figures(), last60: this.last60.figures() };
   }
 
-  private stored(at: number): StoredSecond {
-    const found = this.ring[at % LONGEST_S];
-    if (found === undefined) throw new RangeError(`second ${at} was never stored`);
-    return found;
-  }
-
-  private store(second: SecondFigures): StoredSecond {
-    const slot = this.at % LONGEST_S;
-    const stored = (this.ring[slot] ??= {
-      buckets: new Uint16Array(second.samples.length),
+  private store(step: StepFigures): StoredStep {
+    const stored = (this.ring[this.at % RING] ??= {
+      seconds: 1,
+      buckets: new Uint16Array(step.samples.length),
       used: 0,
       weight: 0,
       sumMs: 0,
@@ -154,16 +163,17 @@ export class MetricWindows {
       rejected: 0,
     });
     let sumMs = 0;
-    for (let i = 0; i < second.used; i += 1) {
-      const ms = second.samples[i] ?? 0;
+    for (let i = 0; i < step.used; i += 1) {
+      const ms = step.samples[i] ?? 0;
       stored.buckets[i] = bucketOf(ms);
       sumMs += ms;
     }
-    stored.used = second.used;
-    stored.weight = second.weight;
-    stored.sumMs = sumMs * second.weight;
-    stored.completed = second.completed;
-    stored.rejected = second.rejected;
+    stored.seconds = step.seconds;
+    stored.used = step.used;
+    stored.weight = step.weight;
+    stored.sumMs = sumMs * step.weight;
+    stored.completed = step.completed;
+    stored.rejected = step.rejected;
     return stored;
   }
 }

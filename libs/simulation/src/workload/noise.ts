@@ -50,12 +50,12 @@ export class Noise {
   }
 
   /**
-   * The rate of a second whose count is to have `dispersion` times the variance of Poisson arrivals: log-normal around
+   * The rate of some seconds whose count is to have `dispersion` times the variance of Poisson arrivals: log-normal around
    * `rate`, with the variance that is missing. 1: the rate itself.
    */
-  dispersedRate(rate: number, dispersion: number): number {
+  dispersedRate(rate: number, dispersion: number, seconds = 1): number {
     if (dispersion <= 1 || rate <= 0) return rate;
-    const logVariance = Math.log1p((dispersion - 1) / rate);
+    const logVariance = Math.log1p((dispersion - 1) / (rate * seconds));
     return rate * Math.exp(Math.sqrt(logVariance) * this.normal() - logVariance / 2);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The simulated plant: a graph of components under load, in steps of a second. Requests enter at the first component and
+ * The simulated plant: a graph of components under load, in steps of a second or some. Requests enter at the first component and
  * go down its calls one after the other; a component's response time contains those of what it calls, and no worker is
  * occupied meanwhile. Makes metrics as the monitor would; nothing of what it knows beyond them reaches a policy.
  */
@@ -34,6 +34,15 @@ export interface PlantComponent {
   readonly initial: number;
 }
 
+/** Requests a component sees per request at the entry, by index. */
+export const visitsOf = (components: readonly Pick<PlantComponent, 'calls'>[]): readonly number[] => {
+  const visits = components.map((_, i): number => (i === 0 ? 1 : 0));
+  components.forEach(({ calls }, i) => {
+    for (const call of calls) visits[call.to] = (visits[call.to] ?? 0) + (visits[i] ?? 0) * call.visits;
+  });
+  return visits;
+};
+
 export interface PlantOptions {
   /** Entry first, callers before what they call. */
   readonly components: readonly PlantComponent[];
@@ -41,7 +50,7 @@ export interface PlantOptions {
   /** Variance of the arrivals of a second over their mean; 1: Poisson. */
   readonly dispersion: number;
   readonly patienceS: number;
-  /** Response times drawn per second and component: a power of two. */
+  /** Response times drawn per second and component: a power of two. Of longer steps up to four times as many are drawn. */
   readonly samples: number;
   /** False: nobody asks for metrics, and none are made. */
   readonly observed: boolean;
@@ -57,6 +66,8 @@ const START_SPREAD = 0.1;
 /** Odd, so that a step over a power of two visits every place once. */
 const STRIDES = [1, 5, 7, 11, 3, 13, 9, 15];
 const CPU_WINDOW_S = 10;
+/** Of the samples of a second, those of a step of several at most. */
+const SAMPLES_MAX = 4;
 
 class PlantTier {
   readonly queue: FluidQueue;
@@ -87,7 +98,7 @@ class PlantTier {
     const starts = own.split('starts');
     const { service, concurrency } = component;
     this.queue = new FluidQueue({ service, concurrency, patienceS: options.patienceS }, this.noise);
-    this.samples = new Float64Array(options.samples);
+    this.samples = new Float64Array(SAMPLES_MAX * options.samples);
     this.pool = new InstancePool(
       { component: component.name, version: component.version, count: component.initial, nowMs: 0 },
       () => component.startMs * starts.between(1 - START_SPREAD, 1 + START_SPREAD),
@@ -99,20 +110,28 @@ class PlantTier {
     return this.component.pooled ? this.pool.ready : 1e6;
   }
 
-  serve(second: number): void {
-    const { component, options, queue } = this;
+  /** Instances that `rate` requests a second keep busy; 0 where there are none. */
+  busyAt(rate: number): number {
+    const { pooled, service, concurrency } = this.component;
+    return pooled ? (rate * service.meanMs * this.slowdown) / 1_000 / concurrency : 0;
+  }
+
+  serve(second: number, seconds: number): void {
+    const { component, options, queue, arrivals, rate, servers } = this;
     this.slowdown = options.slowdown?.(component.name, second) ?? 1;
     const slow = options.slowInstances?.(component.name, second) ?? null;
-    queue.step(this.arrivals, this.rate, this.servers, this.slowdown, slow);
-    this.withoutS = this.servers > 0 ? 0 : this.withoutS + 1;
+    queue.step({ seconds, arrivals, rate, ready: servers, slowdown: this.slowdown, slow });
+    this.withoutS = servers > 0 ? 0 : this.withoutS + seconds;
     this.rejected = queue.rejected + (this.withoutS > HELD_S ? queue.abandon() : 0);
   }
 
-  /** Response times of what left in this second; called from the last tier up, as each contains those it calls. */
-  respond(tiers: readonly PlantTier[], order: number): void {
+  /** Response times of what left in this step; called from the last tier up, as each contains those it calls. */
+  respond(tiers: readonly PlantTier[], order: number, seconds: number): void {
     const { noise, queue, samples } = this;
     const { calls } = this.component;
-    const most = samples.length;
+    const { samples: perSecond, observed } = this.options;
+    // Percentiles of a long step are of this step alone, those of a second are of ten: it needs as many.
+    const most = perSecond * (seconds < SAMPLES_MAX || !observed ? 1 : SAMPLES_MAX);
     const all = queue.served;
     this.used = all <= 0 ? 0 : Math.min(most, Math.max(1, Math.round(all)));
     const spread = this.used === most;
@@ -147,17 +166,13 @@ class PlantTier {
     return sum;
   }
 
-  /** Takes the second into the windows of the monitor. */
-  record(tiers: readonly PlantTier[]): void {
+  /** Takes the step into the windows of the monitor. */
+  record(tiers: readonly PlantTier[], seconds: number): void {
     const { queue, component } = this;
-    const slot = this.seconds % CPU_WINDOW_S;
     const cpu = (queue.served * component.service.meanMs * this.slowdown * component.cpuShare) / 1_000;
-    this.cpuSum += cpu - (this.cpu[slot] ?? 0);
-    this.rejectedSum += this.rejected - (this.rejections[slot] ?? 0);
-    this.cpu[slot] = cpu;
-    this.rejections[slot] = this.rejected;
-    this.seconds += 1;
+    for (let i = 0; i < seconds; i += 1) this.recordSecond(cpu / seconds, this.rejected / seconds);
     this.windows.add({
+      seconds,
       samples: this.samples,
       used: this.used,
       weight: this.used === 0 ? 0 : queue.served / this.used,
@@ -165,8 +180,19 @@ class PlantTier {
       rejected: this.rejected,
     });
     const mean = queue.inside(this.rate, this.slowdown);
-    const own = Math.max(0, mean + Math.sqrt(Math.max(0, mean - queue.backlog)) * this.noise.normal());
+    // Of a long step the mean: what a moment of each of its seconds would say on average.
+    const spread = Math.sqrt(Math.max(0, mean - queue.backlog) / seconds);
+    const own = Math.max(0, mean + spread * this.noise.normal());
     this.inFlight = Math.round(own) + this.insideBelow(tiers);
+  }
+
+  private recordSecond(cpu: number, rejected: number): void {
+    const slot = this.seconds % CPU_WINDOW_S;
+    this.cpuSum += cpu - (this.cpu[slot] ?? 0);
+    this.rejectedSum += rejected - (this.rejections[slot] ?? 0);
+    this.cpu[slot] = cpu;
+    this.rejections[slot] = rejected;
+    this.seconds += 1;
   }
 
   private insideBelow(tiers: readonly PlantTier[]): number {
@@ -201,51 +227,76 @@ class PlantTier {
   }
 }
 
-export interface PlantSecond {
+export interface PlantStep {
   readonly arrivals: number;
   readonly answered: number;
   /** Answered after the objective, or not at all. */
   readonly late: number;
 }
 
+/** From this load factor on a pool is looked at every second. */
+const TIGHT_LOAD = 0.92;
+
 export class Plant {
   readonly tiers: readonly PlantTier[];
   private readonly noise: Noise;
+  private readonly visits: readonly number[];
 
   constructor(
     private readonly options: PlantOptions,
     random: Random,
   ) {
     this.noise = new Noise(random.split('arrivals'));
+    this.visits = visitsOf(options.components);
     this.tiers = options.components.map((component) => new PlantTier(component, options, random));
   }
 
-  /** One second from `second` on, with `rate` requests a second arriving at the entry on average. */
-  step(second: number, rate: number): PlantSecond {
+  /** `seconds` from `second` on, with `rate` requests a second arriving at the entry on average. */
+  step(second: number, rate: number, seconds = 1): PlantStep {
     const { tiers, noise, options } = this;
     const nowMs = second * 1_000;
     const entry = tiers[0];
     if (entry === undefined) throw new RangeError('a plant has at least one component');
-    const dispersed = noise.dispersedRate(rate, options.dispersion);
+    const dispersed = noise.dispersedRate(rate, options.dispersion, seconds);
     for (const tier of tiers) {
       tier.arrivals = 0;
       tier.rate = 0;
       if (tier.component.pooled) tier.pool.advance(nowMs);
     }
-    entry.arrivals = noise.poisson(dispersed);
+    entry.arrivals = noise.poisson(dispersed * seconds);
     entry.rate = dispersed;
-    for (const tier of tiers) this.passOn(tier, second);
-    for (let i = tiers.length - 1; i >= 0; i -= 1) tiers[i]?.respond(tiers, i);
-    if (options.observed) for (let i = tiers.length - 1; i >= 0; i -= 1) tiers[i]?.record(tiers);
+    for (const tier of tiers) this.passOn(tier, second, seconds);
+    for (let i = tiers.length - 1; i >= 0; i -= 1) tiers[i]?.respond(tiers, i, seconds);
+    if (options.observed) for (let i = tiers.length - 1; i >= 0; i -= 1) tiers[i]?.record(tiers, seconds);
     return this.judge(entry);
+  }
+
+  /** Seconds until an instance becomes ready, whole and at least 1; Infinity: none is on its way. */
+  untilReady(second: number): number {
+    const nextMs = Math.min(...this.tiers.map(({ pool }) => pool.nextReadyMs));
+    return Math.max(1, Math.ceil((nextMs - second * 1_000) / 1_000));
+  }
+
+  /** Instances that `rate` requests a second at the entry keep busy, of the component where they are most. */
+  busyAt(rate: number): number {
+    return Math.max(...this.tiers.map((tier, i) => tier.busyAt(rate * (this.visits[i] ?? 0))));
+  }
+
+  /** Something waits, or would soon if `rate` requests a second came: what then happens is a matter of seconds. */
+  isTight(rate: number): boolean {
+    const { tiers, visits } = this;
+    return tiers.some(
+      (tier, i) =>
+        tier.queue.backlog > 0 || tier.busyAt(rate * (visits[i] ?? 0)) > TIGHT_LOAD * tier.pool.ready,
+    );
   }
 
   metrics(): ReadonlyMap<string, ComponentMetrics> {
     return new Map(this.tiers.map((tier) => [tier.component.name, tier.metrics()]));
   }
 
-  private passOn(tier: PlantTier, second: number): void {
-    tier.serve(second);
+  private passOn(tier: PlantTier, second: number, seconds: number): void {
+    tier.serve(second, seconds);
     for (const { to, visits } of tier.component.calls) {
       const callee = this.tiers[to];
       if (callee === undefined) continue;
@@ -254,7 +305,7 @@ export class Plant {
     }
   }
 
-  private judge(entry: PlantTier): PlantSecond {
+  private judge(entry: PlantTier): PlantStep {
     const { objectiveMs } = this.options;
     let late = 0;
     for (let i = 0; i < entry.used; i += 1) if ((entry.samples[i] ?? 0) > objectiveMs) late += 1;

@@ -73,6 +73,14 @@ describe('slo in a closed loop', { timeout: 240_000 }, () => {
     expectCalm(outcome);
   });
 
+  it('decides no worse for being asked only every ten seconds, and gives back what is idle', () => {
+    const outcome = play('decided on every 10 s, load down by half');
+    expect(outcome.lateBefore).toBeLessThan(2);
+    expect(outcome.lateAfter).toBeLessThan(2);
+    expectEnough('decided on every 10 s, load down by half', outcome);
+    expectCalm(outcome);
+  });
+
   it('neither collapses nor buys without end when one instance serves at a third of its speed', () => {
     const outcome = play('one slow instance');
     // What the slow one serves is late whatever the others do: its share of the requests, not more.

@@ -5,7 +5,7 @@
 import type { ComponentMetrics } from '@mitosis/autoscaler/decide';
 import type { ScalingPolicy } from '@mitosis/contracts';
 import { chainApplication, type TierSeen } from './application.js';
-import { RUN_DEFAULTS, runLevel, type Metrics, type RunOptions, type SecondSeen } from './level-run.js';
+import { RUN_DEFAULTS, runLevel, type Metrics, type RunOptions, type StepSeen } from './level-run.js';
 
 /** One instance serves this much a second. */
 export const EACH = 20;
@@ -118,6 +118,12 @@ export const scenes = (): readonly Scene[] => [
     needed: 240 / EACH,
     changed: { lagS: 10 },
   }),
+  scene('decided on every 10 s, load down by half', {
+    rateAt: (second) => (second < 600 ? 240 : 120),
+    untilS: 1_800,
+    needed: 120 / EACH,
+    changed: { everyS: 10 },
+  }),
   scene('one slow instance', {
     rateAt: steady,
     untilS: 1_800,
@@ -203,7 +209,7 @@ export const playScene = (
     trace: { name: 'scene', binS: 1, rates: Float64Array.from({ length: seconds }, (_, i) => rateAt(i)) },
     seed,
     ...changed,
-    watch: ({ answered, late, tiers }: SecondSeen) =>
+    watch: ({ answered, late, tiers }: StepSeen) =>
       // Those given up were late and never answered.
       seen.push({ requests: Math.max(answered, late), late, count: tiers[0]?.pool.count ?? 0 }),
   });

@@ -16,7 +16,7 @@ export const outlookAfter = (rates: readonly number[], horizonMs: number): SeenO
   const levels = new Map<number, number>();
   rates.forEach((completed, second) => {
     const nowMs = BEGIN_MS + second * 1_000;
-    demand = observeDemand(demand, { nowMs, completed, inside: 0 });
+    demand = observeDemand(demand, { nowMs, completed, seconds: 1, inside: 0 });
     outlook = observeOutlook(outlook, demand, horizonMs);
     levels.set(nowMs, outlook.level);
   });

@@ -4,7 +4,8 @@
  * better than no trend, and the errors both made so far (conformal: no assumption on their shape), kept apart by the size
  * of the load, because small loads are noisier. Must stay bounded: it is part of every replica's state and checkpoint.
  */
-import { median, type DemandState } from './demand.js';
+import { isGap } from './cadence.js';
+import { ALONE_S, median, type DemandState } from './demand.js';
 import type { Chances } from './chances.js';
 import { chancesOf, densityOf, RATE_MIN, withError, type Errors, type Expert } from './forecast-errors.js';
 import type { Draft } from './policy.js';
@@ -27,10 +28,10 @@ type Slow = {
 };
 
 export type OutlookState = {
-  /** Arrivals per second, averaged since the last jump, at most over LEVEL_SAMPLES. */
+  /** Arrivals per second, averaged since the last jump, at most over LEVEL_S. */
   readonly level: number;
+  /** Seconds that it is the average of, and that were seen ever. */
   readonly samples: number;
-  /** Samples ever. */
   readonly seen: number;
   /** Levels of the past, one each PAST_MS, newest last, and when the newest was taken. */
   readonly past: readonly number[];
@@ -78,29 +79,34 @@ export interface Outlook {
   readonly highest: Chances;
 }
 
-const LEVEL_SAMPLES = 15;
+const LEVEL_S = 15;
 /** Standard deviations of Poisson noise beyond which the load has jumped; the median of three samples is asked. */
 const JUMP_DEVIATIONS = 3.2;
 const PAST_MS = 5_000;
 const PAST_KEPT = 37;
 const PENDING_MAX = 24;
-const GAP_MS = 5_000;
 /** A trend must have been better by this to be believed. */
 const TREND_SKILL = 0.9;
 const TREND_SHARE = 0.9;
 
+/** Variance of the median of three samples of a second over that of one. */
+const MEDIAN_VARIANCE = 0.6;
+
 const jumped = (state: OutlookState, demand: DemandState): boolean => {
-  if (demand.recent.length < 3) return false;
+  const alone = demand.seconds >= ALONE_S;
+  if (demand.recent.length < 3 && !alone) return false;
   const dispersion = Math.max(1, demand.dispersion);
-  const variance = Math.max(state.level, 1) * dispersion * (0.6 + 1 / state.samples);
+  const share = alone ? 1 / demand.seconds : MEDIAN_VARIANCE;
+  const variance = Math.max(state.level, 1) * dispersion * (share + 1 / state.samples);
   return Math.abs(median(demand.recent) - state.level) > JUMP_DEVIATIONS * Math.sqrt(variance);
 };
 
 const followLevel = (state: Draft<OutlookState>, demand: DemandState): void => {
   const latest = demand.recent.at(-1) ?? 0;
+  const { seconds } = demand;
   if (state.samples === 0) {
     state.level = latest;
-    state.samples = 1;
+    state.samples = seconds;
     return;
   }
   if (jumped(state, demand)) {
@@ -108,13 +114,13 @@ const followLevel = (state: Draft<OutlookState>, demand: DemandState): void => {
     const [, before = latest] = demand.recent;
     const mean = (latest + before) / 2;
     state.level = Math.abs(latest - before) > 0.5 * mean ? median(demand.recent) : mean;
-    state.samples = 2;
+    state.samples = Math.max(2, seconds);
     return;
   }
-  state.samples = Math.min(LEVEL_SAMPLES, state.samples + 1);
+  state.samples = Math.min(LEVEL_S, state.samples + seconds);
   // While nothing has jumped a single sample is only as much as its share of the average.
   const bounded = Math.min(latest, 3 * Math.max(state.level, 1));
-  state.level += (bounded - state.level) / state.samples;
+  state.level += (seconds * (bounded - state.level)) / Math.max(seconds, state.samples);
 };
 
 /** What the level gained over the horizon, where both halves of it show it: a jump is no trend. */
@@ -196,22 +202,30 @@ const judgedSlow = (expert: Slow, level: number, judged: Judged): Slow => {
 /** Averages say what is usual once the shortest of them is one: before, they are of the moments that it took to begin. */
 const isUsualKnown = ({ seen }: OutlookState): boolean => seen >= SLOW_S[0];
 
-const nextLevels = (levels: readonly number[], latest: number, seen: number): readonly number[] =>
+const nextLevels = (
+  levels: readonly number[],
+  latest: number,
+  seen: number,
+  seconds: number,
+): readonly number[] =>
   levels.map((level, i) => {
     // As long as less was seen than it averages over, it is the plain mean.
-    const gain = Math.max(1 / (SLOW_S[i] ?? 60), 1 / seen);
+    const gain = Math.max(seconds / (SLOW_S[i] ?? 60), seconds / seen);
     return level + gain * (latest - level);
   });
 
 /** Compares the forecasts whose time has come with what came. */
-const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number): void => {
+const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number, sampleS: number): void => {
   if (!isDue(state.pending, nowMs)) return;
-  const evidence = evidenceOf(horizonMs);
-  const seconds = Math.max(1, spacingOf(horizonMs) / 1_000);
-  const slowS = spacingOf(horizonMs) >= CLOSE_MS ? seconds : PAST_MS / 1_000;
+  const spacingS = spacingOf(horizonMs) / 1_000;
+  const seconds = Math.max(sampleS, spacingS);
+  const isClose = spacingOf(horizonMs) < CLOSE_MS;
+  const slowS = isClose ? Math.max(sampleS, PAST_MS / 1_000) : seconds;
+  // Where samples come more seldom than forecasts would be made, each stands for several.
+  const evidence = evidenceOf(horizonMs) * (slowS / (isClose ? PAST_MS / 1_000 : Math.max(1, spacingS)));
   const { level } = state;
   for (const [dueMs, forecast, plain, trended, most, slow] of state.pending) {
-    if (dueMs > nowMs || nowMs - dueMs > GAP_MS) continue;
+    if (dueMs > nowMs || isGap(dueMs, nowMs, sampleS)) continue;
     if (slow.length > 0) {
       const came = densityOf(state.atEnd, forecast, level);
       const judged: Judged = { forecast, actual: level, most, came, evidence, seconds: slowS };
@@ -236,29 +250,35 @@ const raised = (pending: readonly Pending[], level: number): readonly Pending[] 
   return pending.map((made, i) => (i < from ? made : [made[0], made[1], made[2], made[3], level, made[5]]));
 };
 
+/** One level each PAST_MS: of a sample that speaks for longer there are several. */
+const pastWith = ({ past, level }: OutlookState, seconds: number): readonly number[] => {
+  const periods = Math.max(1, Math.round((1_000 * seconds) / PAST_MS));
+  return [...past, ...Array.from({ length: periods }, () => level)].slice(-PAST_KEPT);
+};
+
 /** Takes the newest sample of `demand` in, with the horizon that decisions look ahead now. */
 export const observeOutlook = (
   before: OutlookState,
   demand: DemandState,
   horizonMs: number,
 ): OutlookState => {
-  const nowMs = demand.lastMs;
-  const state: Draft<OutlookState> = { ...before, seen: before.seen + 1, lastMs: nowMs };
-  if (before.lastMs === 0 || nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs) {
+  const { lastMs: nowMs, seconds } = demand;
+  const state: Draft<OutlookState> = { ...before, seen: before.seen + seconds, lastMs: nowMs };
+  if (isGap(before.lastMs, nowMs, seconds) || nowMs < before.lastMs) {
     state.samples = 0;
     state.past = [];
     state.pastMs = 0;
     state.pending = [];
   }
   followLevel(state, demand);
-  state.slowLevels = nextLevels(state.slowLevels, demand.recent.at(-1) ?? 0, state.seen);
+  state.slowLevels = nextLevels(state.slowLevels, demand.recent.at(-1) ?? 0, state.seen, seconds);
   state.pending = raised(state.pending, state.level);
-  state.top = Math.max(state.level, state.top - state.top / TOP_SAMPLES);
+  state.top = Math.max(state.level, state.top - (seconds * state.top) / TOP_S);
   if (nowMs - state.pastMs >= PAST_MS) {
-    state.past = [...state.past, state.level].slice(-PAST_KEPT);
+    state.past = pastWith(state, seconds);
     state.pastMs = nowMs;
   }
-  judge(state, nowMs, horizonMs);
+  judge(state, nowMs, horizonMs, seconds);
   remember(state, nowMs, horizonMs);
   return state;
 };
@@ -281,20 +301,19 @@ const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number):
 };
 
 /** A top fades within six hours. */
-const TOP_SAMPLES = 21_600;
+const TOP_S = 21_600;
 /**
  * How far above the highest level so far loads are thought possible, as a share of it: by the second while little was seen, by
- * the first in the end; the difference fades over so many samples. Errors are ratios, and those that were made of a small load
+ * the first in the end; the difference fades over so many seconds. Errors are ratios, and those that were made of a small load
  * say too much of a large one: where bursts come out of nothing, what a burst might become would be bought for, although none
  * ever became so large.
  */
 const RECORD_SHARE = 0.4;
 const RECORD_FIRST = 2;
-const RECORD_SAMPLES = 600;
+const RECORD_S = 600;
 
 const ceilingOf = ({ top, seen }: OutlookState, expected: number): number =>
-  Math.max(top, expected) *
-  (1 + RECORD_SHARE + (RECORD_FIRST - RECORD_SHARE) * Math.exp(-seen / RECORD_SAMPLES));
+  Math.max(top, expected) * (1 + RECORD_SHARE + (RECORD_FIRST - RECORD_SHARE) * Math.exp(-seen / RECORD_S));
 
 /** Less likely ones are left out: each costs time in every decision. */
 const ODDS_LEFT_OUT = -3.5;

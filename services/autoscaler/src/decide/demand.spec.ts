@@ -7,7 +7,7 @@ const feed = (
   from: DemandState = EMPTY_DEMAND,
 ): DemandState =>
   rates.reduce((state, completed, second) => {
-    const sample = { nowMs: 1_000_000 + second * 1_000, completed, inside: inside(second) };
+    const sample = { nowMs: 1_000_000 + second * 1_000, completed, seconds: 1, inside: inside(second) };
     const seen = observeDemand(state, sample);
     return rememberForecast(seen, forecastDemand(seen, 3_000), 3_000);
   }, from);
@@ -45,7 +45,7 @@ describe('demand', () => {
   });
 
   it('starts anew after a gap instead of drawing a trend through it', () => {
-    const state = observeDemand(feed(steady), { nowMs: 2_000_000, completed: 10, inside: 0 });
+    const state = observeDemand(feed(steady), { nowMs: 2_000_000, completed: 10, seconds: 1, inside: 0 });
     expect(forecastDemand(state, 3_000).now).toBe(10);
   });
 

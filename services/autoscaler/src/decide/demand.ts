@@ -4,11 +4,14 @@
  * with completions alone: while a component is overloaded these say what it can serve, not what is asked of it.
  */
 
+import { gainOver, isGap } from './cadence.js';
 import type { Draft } from './policy.js';
 
 export type DemandState = {
-  /** Last three samples of the arrival rate, oldest first. */
+  /** Last three samples of the arrival rate, oldest first; one that speaks for several seconds stands alone. */
   readonly recent: readonly number[];
+  /** Seconds that the newest of them speaks for. */
+  readonly seconds: number;
   readonly level: number;
   readonly trend: number;
   /** Requests in the component at the last sample, for the arrivals that have not been completed yet. */
@@ -24,6 +27,7 @@ export type DemandState = {
 
 export const EMPTY_DEMAND: DemandState = {
   recent: [],
+  seconds: 1,
   level: 0,
   trend: 0,
   inside: 0,
@@ -35,8 +39,9 @@ export const EMPTY_DEMAND: DemandState = {
 
 export interface DemandSample {
   readonly nowMs: number;
-  /** Requests completed per second in about the last second. */
+  /** Requests completed per second in the last `seconds`. */
   readonly completed: number;
+  readonly seconds: number;
   /** Requests in the component and waiting for it. */
   readonly inside: number;
 }
@@ -62,8 +67,8 @@ const ERROR_QUANTILE = 0.95;
 /** A margin above this share of the forecast would be a guess about the world, not about the noise. */
 const MARGIN_SHARE_MAX = 0.3;
 const PENDING_MAX = 120;
-/** Samples further apart say nothing about a trend. */
-const GAP_MS = 5_000;
+/** A sample of so many seconds stands for itself: an absurd one cannot be told by its neighbours, which are too far away. */
+export const ALONE_S = 5;
 
 /** Of three values at most, the lower one of two; without sorting, for it is asked for twice a second for every component. */
 export const median = ([a, b, c]: readonly number[]): number => {
@@ -92,15 +97,15 @@ const errorQuantile = (values: readonly number[]): number => {
 /** Arrivals = completions + growth of what is inside; negative growth is completion of earlier arrivals. */
 const arrivalsOf = (state: DemandState, sample: DemandSample): number => {
   const elapsedS = (sample.nowMs - state.lastMs) / 1_000;
-  if (state.lastMs === 0 || elapsedS <= 0 || elapsedS * 1_000 > GAP_MS) return sample.completed;
+  if (elapsedS <= 0 || isGap(state.lastMs, sample.nowMs, sample.seconds)) return sample.completed;
   return Math.max(0, sample.completed + (sample.inside - state.inside) / elapsedS);
 };
 
-const scoreForecasts = (state: Draft<DemandState>, nowMs: number, actual: number): void => {
+const scoreForecasts = (state: Draft<DemandState>, nowMs: number, seconds: number, actual: number): void => {
   if (state.pending.length === 0) return;
   const due = state.pending.filter(([forMs]) => forMs <= nowMs);
   if (due.length === 0) return;
-  const fresh = due.filter(([forMs]) => nowMs - forMs < GAP_MS);
+  const fresh = due.filter(([forMs]) => !isGap(forMs, nowMs, seconds));
   const errors = fresh.map(([, forecast]) => (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
   state.pending = state.pending.filter(([forMs]) => forMs > nowMs);
   state.errors = [...state.errors.slice(-ERRORS_KEPT + errors.length), ...errors];
@@ -121,28 +126,32 @@ const trendSum = (horizonMs: number): number => {
 
 /** Takes one sample in. */
 export const observeDemand = (state: DemandState, sample: DemandSample): DemandState => {
-  const gap = state.lastMs === 0 || sample.nowMs - state.lastMs > GAP_MS;
+  const { nowMs, seconds } = sample;
+  const gap = isGap(state.lastMs, nowMs, seconds);
   const arrivals = arrivalsOf(state, sample);
-  const recent = gap ? [arrivals] : withSample(state.recent, arrivals);
+  const recent = gap || seconds >= ALONE_S ? [arrivals] : withSample(state.recent, arrivals);
   const nowcast = median(recent);
   const last = state.recent.at(-1);
-  const level = gap
-    ? arrivals
-    : LEVEL_GAIN * nowcast + (1 - LEVEL_GAIN) * (state.level + DAMPING * state.trend);
-  const trend = gap ? 0 : TREND_GAIN * (level - state.level) + (1 - TREND_GAIN) * DAMPING * state.trend;
-  // Half the mean squared difference of neighbours is the variance without the trend.
-  const noise = gap || last === undefined ? null : (arrivals - last) ** 2 / 2 / Math.max(level, 1);
+  const gain = gainOver(LEVEL_GAIN, seconds);
+  const level = gap ? arrivals : gain * nowcast + (1 - gain) * (state.level + DAMPING * state.trend);
+  const trend = gap
+    ? 0
+    : (TREND_GAIN / seconds) * (level - state.level) + (1 - TREND_GAIN) * DAMPING ** seconds * state.trend;
+  // The mean squared difference of neighbours is the variance of both without the trend.
+  const of = 1 / seconds + 1 / state.seconds;
+  const noise = gap || last === undefined ? null : (arrivals - last) ** 2 / of / Math.max(level, 1);
   const next: Draft<DemandState> = {
     recent,
+    seconds,
     level,
     trend,
     inside: sample.inside,
-    lastMs: sample.nowMs,
+    lastMs: nowMs,
     pending: gap ? [] : state.pending,
     errors: state.errors,
     dispersion: noise === null ? state.dispersion : 0.97 * state.dispersion + 0.03 * Math.min(noise, 10),
   };
-  scoreForecasts(next, sample.nowMs, nowcast);
+  scoreForecasts(next, nowMs, seconds, nowcast);
   return next;
 };
 

@@ -8,7 +8,8 @@ const limits = (stepMs = 0, stepMax = Infinity) => ({ windowMs: WINDOW_MS, stepM
 
 const after = (recommendations: readonly (readonly [number, number])[]): HoldState =>
   recommendations.reduce(
-    (state, [atMs, count]) => holdRecommendation(state, atMs, count, WINDOW_MS),
+    (state, [atMs, count]) =>
+      holdRecommendation(state, { nowMs: atMs, seconds: 1, windowMs: WINDOW_MS }, count),
     EMPTY_HOLD,
   );
 

@@ -2,6 +2,7 @@
  * Asymmetric smoothing: up at once, down only to the highest recommendation of a window, and only after the window was
  * seen without a gap. Missing data therefore can only delay a scale-in, never cause one.
  */
+import { isGap } from './cadence.js';
 import type { ComponentObservation } from './observation.js';
 
 export type HoldState = {
@@ -14,17 +15,21 @@ export type HoldState = {
 
 export const EMPTY_HOLD: HoldState = { seen: [], coveredSinceMs: 0, lastMs: 0 };
 
-/** Longer between two recommendations counts as a gap: five missed samples of one second. */
-const GAP_MS = 5_000;
+/** A look at what is recommended. */
+export interface HoldLook {
+  readonly nowMs: number;
+  /** Of what it was made of: more time than this, and some seconds, since the look before is a gap. */
+  readonly seconds: number;
+  readonly windowMs: number;
+}
 
 /** Takes a recommendation in. Kept as running maxima: an entry that a later, higher one covers can never matter again. */
 export const holdRecommendation = (
   state: HoldState,
-  nowMs: number,
+  { nowMs, seconds, windowMs }: HoldLook,
   recommended: number,
-  windowMs: number,
 ): HoldState => {
-  const gap = state.coveredSinceMs === 0 || nowMs - state.lastMs > GAP_MS;
+  const gap = state.coveredSinceMs === 0 || isGap(state.lastMs, nowMs, seconds);
   const kept = state.seen.filter(([atMs, count]) => nowMs - atMs < windowMs && count > recommended);
   return {
     seen: [...kept, [nowMs, recommended]],

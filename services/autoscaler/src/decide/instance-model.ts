@@ -5,6 +5,7 @@
  * (latency then contains the queue) nor capacity from idle ones (throughput then is only the demand).
  */
 import { startMsOf } from './horizon.js';
+import { gainOver } from './cadence.js';
 import { chooseWindow, perInstance, sureRateOf, usable, type InstanceWindow } from './instance-window.js';
 import type { ComponentObservation, RequestWindow } from './observation.js';
 import type { Draft } from './policy.js';
@@ -77,18 +78,18 @@ const SINGLE_BUSY_MAX = 1.1;
 const SEVERAL_BUSY_MIN = 1.25;
 /**
  * Where one request at a time is all that was seen, because never more was asked, more is tried while nothing waits at more than
- * STRETCH_LOAD_MIN of what is assumed: up to what tells several workers from one, by so much a step, and in the time of a start by
+ * STRETCH_LOAD_MIN of what is assumed: up to what tells several workers from one, by so much a second, and in the time of a start by
  * no more than the other. One worker shows by its waits that it is one, and is short until another has started.
  */
-const STRETCH_PER_STEP = 0.0005;
+const STRETCH_PER_S = 0.0005;
 const STRETCH_PER_START = 0.0075;
 const STRETCH_LOAD_MIN = 0.7;
 const STRETCH_MAX = 1.5;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
-const CREEP_PER_STEP = 1.001;
+const CREEP_PER_S = 1.001;
 const CREEP_MAX = 1.02;
 /** A measurement below one request at a time may be wrong altogether; it is doubted until that, within about half an hour. */
-const DOUBT_PER_STEP = 1.0003;
+const DOUBT_PER_S = 1.0003;
 /** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
 const CPU_BOUND_SHARE = 0.5;
 
@@ -126,7 +127,7 @@ const learnService = (model: Draft<InstanceModel>, seen: InstanceWindow, calm: b
   const blurred = model.serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
   const [down, up, upBlurred] = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
   const usual = seen.ownMs < model.serviceMs ? down : blurred ? upBlurred : up;
-  const gain = Math.max(usual, firstGain(model));
+  const gain = Math.max(gainOver(usual, seen.seconds), firstGain(model));
   model.serviceMs += gain * (seen.ownMs - model.serviceMs);
   model.serviceP95Ms += gain * (seen.ownP95Ms - model.serviceP95Ms);
   model.serviceKnown ||= calm;
@@ -161,9 +162,9 @@ const sureCalmRate = (
   return sure;
 };
 
-const stretchFurther = (model: Draft<InstanceModel>, startMs: number): void => {
-  const further = Math.min(STRETCH_PER_STEP, STRETCH_PER_START / (startMs / 1_000));
-  model.stretch = Math.min(STRETCH_MAX, model.stretch * (1 + further));
+const stretchFurther = (model: Draft<InstanceModel>, startMs: number, seconds: number): void => {
+  const further = Math.min(STRETCH_PER_S, STRETCH_PER_START / (startMs / 1_000));
+  model.stretch = Math.min(STRETCH_MAX, model.stretch * (1 + further) ** seconds);
 };
 
 const learnCalm = (
@@ -175,14 +176,15 @@ const learnCalm = (
   const sureRate = sureCalmRate(model, observation, seen);
   model.provenBusy = Math.max(model.provenBusy, Math.min(seen.busy, (sureRate * model.serviceMs) / 1_000));
   if (model.capacity === 0) {
-    if (sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0)) stretchFurther(model, startMsOf(observation));
+    if (sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0))
+      stretchFurther(model, startMsOf(observation), seen.seconds);
     return;
   }
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
   const single = model.serviceKnown ? 1_000 / model.serviceMs : 0;
   const crept = model.measuredCapacity * CREEP_MAX;
-  const perStep = model.capacity < crept ? CREEP_PER_STEP : DOUBT_PER_STEP;
-  model.capacity = Math.max(seen.sureRate, Math.min(model.capacity * perStep, Math.max(crept, single)));
+  const further = (model.capacity < crept ? CREEP_PER_S : DOUBT_PER_S) ** seen.seconds;
+  model.capacity = Math.max(seen.sureRate, Math.min(model.capacity * further, Math.max(crept, single)));
 };
 
 const learnCapacity = (model: Draft<InstanceModel>, measured: number, from: number, gain: number): void => {
@@ -201,8 +203,8 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
   model.saturatedRuns += 1;
   // The first saturated second is only partly so.
   if (model.saturatedRuns < 2 || (!seen.growing && seen.sureRate <= model.capacity)) return;
-  model.unmeasured += 1;
-  model.unmeasuredRate += seen.rate;
+  model.unmeasured += seen.seconds;
+  model.unmeasuredRate += seen.seconds * seen.rate;
   if (model.unmeasuredRate * ready < MEASURED_MIN) return;
   const measured = model.unmeasuredRate / model.unmeasured;
   // What was assumed before is worth nothing beside a measurement.
@@ -291,8 +293,9 @@ const learn = (
 };
 
 const trackOutside = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
-  const gain = model.serviceMs === 0 ? 1 : seen.outsideMs < model.outsideMs ? 0.3 : 0.02;
-  model.outsideMs += gain * (seen.outsideMs - model.outsideMs);
+  const gain = seen.outsideMs < model.outsideMs ? 0.3 : 0.02;
+  model.outsideMs +=
+    (model.serviceMs === 0 ? 1 : gainOver(gain, seen.seconds)) * (seen.outsideMs - model.outsideMs);
 };
 
 /**

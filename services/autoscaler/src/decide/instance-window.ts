@@ -3,6 +3,8 @@ import type { ComponentObservation, Downstream, RequestWindow } from './observat
 
 /** The share of a window that belongs to one instance. */
 export interface InstanceWindow {
+  /** That were not looked at before, however long the window is. */
+  readonly seconds: number;
   readonly rate: number;
   /** What the rate is at least, but for chance: the highest of many windows must not count as proven. */
   readonly sureRate: number;
@@ -72,6 +74,7 @@ export const perInstance = (
   const outsideMs = Math.min(measuredMs ?? downstream?.last10Ms ?? 0, 0.95 * window.meanMs);
   const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
   return {
+    seconds: requests?.last1?.seconds ?? 1,
     rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
     sureRate: sureRateOf(observation, window),
     ownMs: Math.max(window.meanMs - outsideMs, 0.01),

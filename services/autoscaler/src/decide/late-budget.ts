@@ -35,7 +35,7 @@ export const EMPTY_BUDGET: LateBudget = {
   lastMs: 0,
 };
 
-/** Windows of ten seconds, looked at when they share no second. */
+/** Windows of ten seconds, looked at when they share no second; a longer one counts as several looks. */
 const WINDOW_MS = 10_000;
 const FADE_MS = 12 * 3_600_000;
 /** What is late within ten minutes is one lump: it comes of one cause. In looks. */
@@ -110,9 +110,10 @@ export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget 
   const { nowMs, window, boundMs, allowed } = sample;
   if (window === null || window.rate <= 0) return budget;
   if (!isLateDue(budget, nowMs)) return budget;
-  const elapsedS = WINDOW_MS / 1_000;
   if (sample.excused) return { ...budget, lastMs: nowMs };
-  const fade = Math.exp(-WINDOW_MS / FADE_MS);
+  const elapsedS = Math.max(WINDOW_MS / 1_000, window.seconds);
+  const looks = (1_000 * elapsedS) / WINDOW_MS;
+  const fade = Math.exp((-1_000 * elapsedS) / FADE_MS);
   const rejected = Math.min(1, sample.rejectedRate / window.rate);
   const share = rejected + (1 - rejected) * lateShareOf(window, boundMs);
   const requests = window.rate * elapsedS;
@@ -123,9 +124,9 @@ export const observeLate = (budget: LateBudget, sample: LateSample): LateBudget 
     requests: budget.requests * fade + requests,
     late: budget.late * fade + late,
     lump: ended ? late : budget.lump + late,
-    lumpLooks: ended ? 1 : budget.lumpLooks + 1,
+    lumpLooks: ended ? looks : budget.lumpLooks + looks,
     squares: budget.squares * fade ** 2 + (ended ? budget.lump ** 2 : 0),
-    looks: budget.looks * fade + 1,
+    looks: budget.looks * fade + looks,
     lastMs: nowMs,
   };
   const deviation = Math.max(-1.5, Math.min(1.5, Math.log(spentOf(next, allowed, window.rate))));

@@ -6,6 +6,7 @@ import type { Component, InstanceRecord, Objective, ScalingPolicy } from '@mitos
 import { pluginFor } from '../plugins/index.js';
 import { activate } from './activation.js';
 import { own, recordByName } from './by-name.js';
+import { gainOver } from './cadence.js';
 import { downstreamOf } from './downstream.js';
 import { endToEndOf } from './end-to-end.js';
 import { expectedLateOf, type ExpectedLate } from './expected-late.js';
@@ -159,8 +160,8 @@ const ownMsOf = (input: LevelInput, downstreams: Downstreams, component: Compone
 };
 
 /** Quickly down, slowly up (about three minutes): a queue must not widen the share of the component that has it. */
-const calmer = (before: number, seen: number): number =>
-  before === 0 ? seen : before + (seen < before ? 0.3 : 0.005) * (seen - before);
+const calmer = (before: number, seen: number, seconds: number): number =>
+  before === 0 ? seen : before + gainOver(seen < before ? 0.3 : 0.005, seconds) * (seen - before);
 
 const trackCalm = (
   state: LevelState,
@@ -174,9 +175,11 @@ const trackCalm = (
     const before = own(state.calmMs, name) ?? 0;
     const tailBefore = own(state.calmTailMs, name) ?? 0;
     const ownMs = ownMsOf(input, downstreams, component);
-    const mean = ownMs === null ? before : calmer(before, ownMs);
-    const tailMs = ownMs === null ? 0 : (input.metrics?.get(name)?.requests.last10?.p95Ms ?? 0);
-    const tail = tailMs > 0 ? calmer(tailBefore, tailMs) : tailBefore;
+    const requests = input.metrics?.get(name)?.requests;
+    const seconds = requests?.last1?.seconds ?? 1;
+    const mean = ownMs === null ? before : calmer(before, ownMs, seconds);
+    const tailMs = ownMs === null ? 0 : (requests?.last10?.p95Ms ?? 0);
+    const tail = tailMs > 0 ? calmer(tailBefore, tailMs, seconds) : tailBefore;
     if (mean > 0) calmMs[name] = mean;
     if (tail > 0) calmTailMs[name] = tail;
   }

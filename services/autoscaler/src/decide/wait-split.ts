@@ -43,7 +43,11 @@ const sumOf = (waits: readonly number[], late: number, wholeMs: number): Float64
   return mass;
 };
 
-const lateShare = (mass: Float64Array): number => 1 - mass.reduce((sum, each) => sum + each, 0);
+const lateShare = (mass: Float64Array): number => {
+  let sum = 0;
+  for (let bin = 0; bin < BINS; bin += 1) sum += mass[bin] ?? 0;
+  return 1 - sum;
+};
 
 /** `late`: the share that may take longer, below 0.5. Wait of each part in ms; of a single one the whole. */
 export const splitWaits = (

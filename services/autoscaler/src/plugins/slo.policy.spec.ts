@@ -24,7 +24,7 @@ const knowing = (rate: number): SloState => ({
   },
   demand: [3, 2, 1].reduce(
     (demand, ago) =>
-      observeDemand(demand, { nowMs: NOW_MS - ago * 1_000, completed: rate, inside: rate / 20 }),
+      observeDemand(demand, { nowMs: NOW_MS - ago * 1_000, completed: rate, seconds: 1, inside: rate / 20 }),
     EMPTY_DEMAND,
   ),
 });

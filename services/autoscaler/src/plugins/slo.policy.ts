@@ -73,8 +73,16 @@ const BACKLOG_MAX_S = 8;
 const AIM_UP = 0.9;
 const AIM_DOWN = 0.75;
 
-const recentWindow = (observation: ComponentObservation): RequestWindow | null =>
-  observation.requests?.last1 ?? observation.requests?.last10 ?? null;
+/** What a window may leave out of the time since the last look. */
+const UNTOLD_MS = 1_500;
+
+/** The shortest window that tells of the time since the last look; the newest one where none does. */
+const recentWindow = ({ nowMs, requests }: ComponentObservation, lastMs: number): RequestWindow | null => {
+  const { last1 = null, last10 = null } = requests ?? {};
+  const isTold = ({ seconds }: RequestWindow): boolean => nowMs - lastMs <= 1_000 * seconds + UNTOLD_MS;
+  if (last1 === null || last10 === null) return last1 ?? last10;
+  return isTold(last1) || !isTold(last10) ? last1 : last10;
+};
 
 export const variabilityOf = (demand: DemandState, model: InstanceModel): number => {
   const service = Math.min(4, serviceSpread(model) ** 2);
@@ -132,7 +140,7 @@ const learn = (
   const model = observeInstances(state.model, observation, bound?.ms ?? null);
   // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
   const completed = window.rate + observation.heldBack;
-  const demand = observeDemand(state.demand, { nowMs, completed, inside });
+  const demand = observeDemand(state.demand, { nowMs, completed, inside, seconds: window.seconds });
   const late = isLateDue(state.budget, nowMs) ? lateSampleOf(model, observation) : null;
   return {
     ...state,
@@ -314,7 +322,7 @@ const step = (
   options: Options,
   settings: { readonly holdMs: number },
 ): PolicyStep<SloState> => {
-  const window = recentWindow(observation);
+  const window = recentWindow(observation, state.demand.lastMs);
   if (window === null) return { state, recommendation: hold(observation, 'no fresh request metrics') };
   const learned = learn(state, observation, window);
   const forecast = forecastDemand(learned.demand, horizonOf(observation));
@@ -324,7 +332,8 @@ const step = (
   const planned = planFor(observation, learned, forecast);
   const holdMs = holdOf(planned, observation, options.holdMs, settings.holdMs);
   const unseen = isGuessed(learned.model);
-  const held = holdRecommendation(learned.hold, observation.nowMs, planned.plan.count, holdMs);
+  const look = { nowMs: observation.nowMs, seconds: window.seconds, windowMs: holdMs };
+  const held = holdRecommendation(learned.hold, look, planned.plan.count);
   const decided = heldCount(held, observation, planned.plan.count, {
     windowMs: holdMs,
     stepMs: planned.price === null ? holdMs / 4 : unseen ? STEP_UNSEEN_MS : 0,

@@ -101,7 +101,12 @@ const step = (
       recommendation: hold(observation, `no fresh ${options.metric} metric`),
     };
   }
-  const held = holdRecommendation(state.hold, nowMs, wanted.count, options.downWindowMs);
+  const seconds = observation.requests?.last10?.seconds ?? 1;
+  const held = holdRecommendation(
+    state.hold,
+    { nowMs, seconds, windowMs: options.downWindowMs },
+    wanted.count,
+  );
   const decided = heldCount(held, observation, wanted.count, {
     windowMs: options.downWindowMs,
     stepMs: 0,

@@ -55,6 +55,12 @@ describe('mitosis simulate', { timeout: 240_000 }, () => {
   });
 
   it.each([
+    [
+      'a step of parts of a second',
+      ['--step', '1500ms'],
+      /--step 1500ms: expected whole seconds from 1s to 60s/,
+    ],
+    ['a step that is too long', ['--step', '2m'], /--step 2m: expected whole seconds from 1s to 60s/],
     ['a trace that is not there', ['--trace', 'none.csv'], /the trace none\.csv cannot be read/],
     ['an unknown policy', ['--policy', 'hpaa'], /no policy \\"hpaa\\"/],
     ['a policy file that is not there', ['--policy', './none.mjs'], /no file \.\/none\.mjs/],

@@ -56,8 +56,11 @@ export const clairvoyantCells = ({ clairvoyant, pricePerHour }: Comparison): rea
   '1.000',
 ];
 
+const stepsOf = ({ longestS }: Comparison): string =>
+  longestS > 1 ? `; up to ${longestS} s at once where nothing happens` : '';
+
 export const summaryOf = (comparison: Comparison): string =>
-  `${comparison.trace}: ${lengthOf(comparison.seconds)}, ${comparison.requests.toLocaleString('en')} requests, objective ${fixed(comparison.objectiveMs, 0)} ms; scaled: ${comparison.components.join(', ')}`;
+  `${comparison.trace}: ${lengthOf(comparison.seconds)}, ${comparison.requests.toLocaleString('en')} requests, objective ${fixed(comparison.objectiveMs, 0)} ms; scaled: ${comparison.components.join(', ')}${stepsOf(comparison)}`;
 
 export const renderComparison = (comparison: Comparison): string => {
   const head = outcomeHead(comparison);
