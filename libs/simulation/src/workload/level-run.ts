@@ -155,12 +155,10 @@ class Autoscaling implements Conductor {
     this.decide(second, seen === undefined || reports === undefined ? (seen ?? null) : reports(second, seen));
   }
 
-  /** The newest snapshot that has its age; of a long step it is the one at its end, which tells of nothing but the step. */
+  /** The newest snapshot that has its age, each only once; of a long step the one at its end, which tells of the step. */
   private seen(seconds: number): Metrics | undefined {
     const { snapshots } = this;
-    const late = Math.floor(this.options.lagS / this.options.everyS);
-    if (seconds > late && seconds > 1)
-      return snapshots.splice(0, snapshots.length, ...snapshots.slice(-1)).at(-1);
+    const late = seconds > 1 ? 0 : Math.floor(this.options.lagS / this.options.everyS);
     return snapshots.length > late ? snapshots.splice(0, snapshots.length - late).at(-1) : undefined;
   }
 

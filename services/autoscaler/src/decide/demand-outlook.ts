@@ -17,6 +17,8 @@ type Pending = readonly [
   trended: number,
   highest: number,
   slow: readonly number[],
+  /** Since the look before the one it was made at, in seconds. */
+  sinceS: number,
 ];
 
 /** Of an average over minutes: where loads leap about, the current one says less of the next one than what is usual. */
@@ -214,20 +216,28 @@ const nextLevels = (
     return level + gain * (latest - level);
   });
 
+/**
+ * Where it is looked seldom, a forecast stands for those that would have been made each second since the look before: for as many
+ * as would have come true after it, whatever came then. The others came true while nothing was looked at, and as nothing
+ * happened: they count as one that was right, which the last forecast of the time is.
+ */
+const unmadeOf = (sinceS: number, horizonMs: number): number => Math.min(sinceS, horizonMs / 1_000);
+const calmOf = (sampleS: number, horizonMs: number): number => Math.max(0, sampleS - horizonMs / 1_000);
+
 /** Compares the forecasts whose time has come with what came. */
 const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number, sampleS: number): void => {
   if (!isDue(state.pending, nowMs)) return;
-  const spacingS = spacingOf(horizonMs) / 1_000;
-  const seconds = Math.max(sampleS, spacingS);
-  const isClose = spacingOf(horizonMs) < CLOSE_MS;
-  const slowS = isClose ? Math.max(sampleS, PAST_MS / 1_000) : seconds;
-  // Where samples come more seldom than forecasts would be made, each stands for several.
-  const evidence = evidenceOf(horizonMs) * (slowS / (isClose ? PAST_MS / 1_000 : Math.max(1, spacingS)));
+  const spacingS = Math.max(1, spacingOf(horizonMs) / 1_000);
+  const slowSpacingS = spacingOf(horizonMs) < CLOSE_MS ? PAST_MS / 1_000 : spacingS;
   const { level } = state;
-  for (const [dueMs, forecast, plain, trended, most, slow] of state.pending) {
-    if (dueMs > nowMs || isGap(dueMs, nowMs, sampleS)) continue;
+  const due = state.pending.filter(([dueMs]) => dueMs <= nowMs && !isGap(dueMs, nowMs, sampleS));
+  for (const [i, [, forecast, plain, trended, most, slow, sinceS]] of due.entries()) {
+    const unmadeS = unmadeOf(sinceS, horizonMs) + (i === due.length - 1 ? calmOf(sampleS, horizonMs) : 0);
+    const seconds = Math.max(spacingS, unmadeS);
     if (slow.length > 0) {
       const came = densityOf(state.atEnd, forecast, level);
+      const slowS = Math.max(slowSpacingS, unmadeS);
+      const evidence = evidenceOf(horizonMs) * (slowS / slowSpacingS);
       const judged: Judged = { forecast, actual: level, most, came, evidence, seconds: slowS };
       state.slow = state.slow.map((expert, i) => judgedSlow(expert, slow[i] ?? 0, judged));
     }
@@ -247,7 +257,9 @@ const raised = (pending: readonly Pending[], level: number): readonly Pending[] 
   let from = pending.length;
   while (from > 0 && (pending[from - 1]?.[4] ?? level) < level) from -= 1;
   if (from === pending.length) return pending;
-  return pending.map((made, i) => (i < from ? made : [made[0], made[1], made[2], made[3], level, made[5]]));
+  return pending.map((made, i) =>
+    i < from ? made : [made[0], made[1], made[2], made[3], level, made[5], made[6]],
+  );
 };
 
 /** One level each PAST_MS: of a sample that speaks for longer there are several. */
@@ -279,12 +291,12 @@ export const observeOutlook = (
     state.pastMs = nowMs;
   }
   judge(state, nowMs, horizonMs, seconds);
-  remember(state, nowMs, horizonMs);
+  remember(state, nowMs, horizonMs, seconds);
   return state;
 };
 
 /** Keeps what is forecast now, to be judged when its time has come. */
-const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number): void => {
+const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number, sinceS: number): void => {
   const spacingMs = spacingOf(horizonMs);
   const last = state.pending.at(-1);
   if (last !== undefined && nowMs + horizonMs - last[0] < spacingMs) return;
@@ -296,6 +308,7 @@ const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number):
     trended,
     state.level,
     spacingMs >= CLOSE_MS || state.pastMs === nowMs ? state.slowLevels : [],
+    sinceS,
   ];
   state.pending = [...state.pending, made].slice(-PENDING_MAX);
 };
