@@ -140,7 +140,10 @@ const learn = (
   const model = observeInstances(state.model, observation, bound?.ms ?? null);
   // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
   const completed = window.rate + observation.heldBack;
-  const demand = observeDemand(state.demand, { nowMs, completed, inside, seconds: window.seconds });
+  // A longer window than has passed tells again what was told before.
+  const passedS = Math.round((nowMs - state.demand.lastMs) / 1_000);
+  const seconds = Math.max(1, Math.min(window.seconds, passedS));
+  const demand = observeDemand(state.demand, { nowMs, completed, inside, seconds });
   const late = isLateDue(state.budget, nowMs) ? lateSampleOf(model, observation) : null;
   return {
     ...state,
