@@ -76,12 +76,13 @@ export interface Comparison {
   readonly policies: readonly PolicyOutcome[];
 }
 
-/** Loads of up to three days are played second by second, of longer ones up to half a minute at once. */
+/** Loads of up to three days are played second by second, of longer ones in bins up to half a minute at once. */
 const LONG_S = 3 * 86_400;
 const LONG_STEP_S = 30;
 
 /** What `comparePolicies` takes as the longest step unless it is told. */
-export const usualStepS = (trace: Trace): number => (traceSeconds(trace) > LONG_S ? LONG_STEP_S : 1);
+export const usualStepS = (trace: Trace): number =>
+  trace.binS > 1 && traceSeconds(trace) > LONG_S ? LONG_STEP_S : 1;
 
 const POINTS = 720;
 

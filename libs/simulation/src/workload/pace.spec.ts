@@ -46,7 +46,7 @@ describe(paceOf.name, () => {
   });
 
   it('plays each second of a pool that is nearly busy, and of one where something waits', () => {
-    expect(paceOf(traceOf(190), plantOf(10), 30, 0)(20)).toBe(1);
+    expect(paceOf(traceOf(195), plantOf(10), 30, 0)(20)).toBe(1);
     const waiting = plantOf(10);
     waiting.step(1, 500);
     expect(paceOf(traceOf(100), waiting, 30, 0)(20)).toBe(1);

@@ -137,9 +137,10 @@ export const observeDemand = (state: DemandState, sample: DemandSample): DemandS
   const trend = gap
     ? 0
     : (TREND_GAIN / seconds) * (level - state.level) + (1 - TREND_GAIN) * DAMPING ** seconds * state.trend;
-  // The mean squared difference of neighbours is the variance of both without the trend.
+  // Half the mean squared difference of neighbours is the variance without the trend; what are no neighbours differ by the load.
+  const apart = gap || Math.max(seconds, state.seconds) >= ALONE_S;
   const of = 1 / seconds + 1 / state.seconds;
-  const noise = gap || last === undefined ? null : (arrivals - last) ** 2 / of / Math.max(level, 1);
+  const noise = apart || last === undefined ? null : (arrivals - last) ** 2 / of / Math.max(level, 1);
   const next: Draft<DemandState> = {
     recent,
     seconds,

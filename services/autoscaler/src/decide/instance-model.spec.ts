@@ -182,6 +182,22 @@ describe('capacity of an instance', () => {
     expect(capacityOf(model, 0)).toBeLessThan(22);
   });
 
+  it('is doubted where it says less than was completed once, but not where a request takes longer since', () => {
+    // Each of them completed 76 a second once: nearly four at once.
+    const wrong = {
+      ...known,
+      provenRate: 76,
+      provenMs: 50,
+      provenBusy: 1.8,
+      capacity: 36,
+      measuredCapacity: 36,
+    };
+    const later = seen(wrong, 100, 50, 5, 2_700, 0);
+    expect(capacityOf(later, 0)).toBeCloseTo(76, 3);
+    const slower = seen({ ...wrong, serviceMs: 100 }, 50, 100, 5, 2_700, 0);
+    expect(capacityOf(slower, 0)).toBeLessThan(38);
+  });
+
   it('that was doubted comes down again with what one request at a time allows', () => {
     const wrong: InstanceModel = { ...known, serviceMs: 45, capacity: 11.5, measuredCapacity: 11.5 };
     let model = wrong;

@@ -30,8 +30,9 @@ export type InstanceModel = {
   readonly provenBusy: number;
   /** Requests at once that an instance which was never seen to bear several is taken to bear. */
   readonly stretch: number;
-  /** Highest rate per instance ever completed, but for chance. */
+  /** Highest rate per instance ever completed, but for chance, and the service time then. */
   readonly provenRate: number;
+  readonly provenMs: number;
   /** CPU seconds per request; 0: unknown. */
   readonly cpuS: number;
   /** Requests at work per instance, smoothed over about two samples. */
@@ -55,6 +56,7 @@ export const EMPTY_MODEL: InstanceModel = {
   provenBusy: 0,
   stretch: 1,
   provenRate: 0,
+  provenMs: 0,
   cpuS: 0,
   busy: 0,
   saturatedRuns: 0,
@@ -88,8 +90,13 @@ const STRETCH_MAX = 1.5;
 /** In calm times a measured capacity is doubted upwards, slowly and not far: what limited it may be gone. */
 const CREEP_PER_S = 1.001;
 const CREEP_MAX = 1.02;
-/** A measurement below one request at a time may be wrong altogether; it is doubted until that, within about half an hour. */
+/**
+ * A measurement below one request at a time, or below what was completed once, may be wrong altogether; it is doubted until that,
+ * within about half an hour.
+ */
 const DOUBT_PER_S = 1.0003;
+/** Where a request takes this many times as long, what was completed when it did not says nothing. */
+const SLOWER_MIN = 1.3;
 /** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
 const CPU_BOUND_SHARE = 0.5;
 
@@ -127,7 +134,7 @@ const learnService = (model: Draft<InstanceModel>, seen: InstanceWindow, calm: b
   const blurred = model.serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
   const [down, up, upBlurred] = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
   const usual = seen.ownMs < model.serviceMs ? down : blurred ? upBlurred : up;
-  const gain = Math.max(gainOver(usual, seen.seconds), firstGain(model));
+  const gain = Math.max(gainOver(usual, seen.tells), firstGain(model));
   model.serviceMs += gain * (seen.ownMs - model.serviceMs);
   model.serviceP95Ms += gain * (seen.ownP95Ms - model.serviceP95Ms);
   model.serviceKnown ||= calm;
@@ -181,10 +188,19 @@ const learnCalm = (
     return;
   }
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
-  const single = model.serviceKnown ? 1_000 / model.serviceMs : 0;
   const crept = model.measuredCapacity * CREEP_MAX;
   const further = (model.capacity < crept ? CREEP_PER_S : DOUBT_PER_S) ** seen.seconds;
-  model.capacity = Math.max(seen.sureRate, Math.min(model.capacity * further, Math.max(crept, single)));
+  model.capacity = Math.max(
+    seen.sureRate,
+    Math.min(model.capacity * further, Math.max(crept, possible(model))),
+  );
+};
+
+/** What an instance may be able to complete, whatever was measured; 0: nothing is known. */
+const possible = ({ serviceKnown, serviceMs, provenRate, provenMs }: InstanceModel): number => {
+  if (!serviceKnown) return 0;
+  const single = 1_000 / serviceMs;
+  return serviceMs < SLOWER_MIN * provenMs ? Math.max(single, provenRate) : single;
 };
 
 const learnCapacity = (model: Draft<InstanceModel>, measured: number, from: number, gain: number): void => {
@@ -272,7 +288,10 @@ const learn = (
     return;
   }
   // However long it took: what waited for a dependency and ends all at once was left out above.
-  model.provenRate = Math.max(model.provenRate, seen.sureRate);
+  if (seen.sureRate > model.provenRate) {
+    model.provenRate = seen.sureRate;
+    model.provenMs = model.serviceMs === 0 ? seen.ownMs : model.serviceMs;
+  }
   if (model.serviceMs === 0) {
     firstWindow(model, observation, seen, late);
     return;

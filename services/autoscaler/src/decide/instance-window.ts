@@ -5,6 +5,8 @@ import type { ComponentObservation, Downstream, RequestWindow } from './observat
 export interface InstanceWindow {
   /** That were not looked at before, however long the window is. */
   readonly seconds: number;
+  /** Windows of a second that tell as much of what a request takes: of few requests fewer than seconds. */
+  readonly tells: number;
   readonly rate: number;
   /** What the rate is at least, but for chance: the highest of many windows must not count as proven. */
   readonly sureRate: number;
@@ -20,6 +22,8 @@ export interface InstanceWindow {
 
 /** Requests a window needs before its mean says something. */
 const REQUESTS_MIN = 10;
+/** However long a window is, it is one look. */
+const TELLS_MAX = 4;
 
 export const usable = (
   observation: ComponentObservation,
@@ -72,9 +76,11 @@ export const perInstance = (
   const { ready, downstream, requests } = observation;
   const measuredMs = window === requests?.last1 ? downstream?.last1Ms : downstream?.last10Ms;
   const outsideMs = Math.min(measuredMs ?? downstream?.last10Ms ?? 0, 0.95 * window.meanMs);
+  const seconds = requests?.last1?.seconds ?? 1;
   const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
   return {
-    seconds: requests?.last1?.seconds ?? 1,
+    seconds,
+    tells: Math.min(seconds, TELLS_MAX, Math.max(1, (window.rate * seconds) / REQUESTS_MIN)),
     rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
     sureRate: sureRateOf(observation, window),
     ownMs: Math.max(window.meanMs - outsideMs, 0.01),
