@@ -235,7 +235,7 @@ export interface PlantStep {
 }
 
 /** From this load factor on a pool is looked at every second. */
-const TIGHT_LOAD = 0.96;
+const TIGHT_LOAD = 0.93;
 
 export class Plant {
   readonly tiers: readonly PlantTier[];
