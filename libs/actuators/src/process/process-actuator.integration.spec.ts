@@ -107,6 +107,14 @@ describe('process driver', () => {
     expect(marked()).toEqual([]);
   });
 
+  it('knows the exit code of what is stopped before it has begun', async () => {
+    for (let i = 0; i < 20; i += 1) {
+      const run = await actuator.start(plan(`a${i}`, ['/bin/sleep', '60']));
+      expect((await run.stop('SIGTERM', 5_000)).code).toBe(143);
+    }
+    expect(marked()).toEqual([]);
+  });
+
   it('finds a child that left session and mark behind through its parent', async () => {
     const run = await startNode(
       'a',

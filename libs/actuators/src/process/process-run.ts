@@ -11,6 +11,8 @@ import { RunFiles } from './shim.js';
 
 /** The shim writes its file within milliseconds of the end of the command; this is for a machine that stands still. */
 const SHIM_WRITES_MS = 1_000;
+/** It begins the command as soon; a stop waits so long for that before its first signal. */
+const SHIM_BEGINS_MS = 1_000;
 /** After SIGKILL only a process in an uninterruptible call lives on. */
 const KILL_BOUND_MS = 15_000;
 const POLL_MIN_MS = 4;
@@ -155,7 +157,10 @@ export class ProcessRun implements Run {
   async stop(signal: NodeJS.Signals, graceMs: number): Promise<RunExit> {
     const first = this.killAtMs === undefined;
     this.killAtMs = Math.min(this.killAtMs ?? Infinity, this.nowMs() + Math.max(0, graceMs));
-    if (!this.ended && first && graceMs > 0) for (const one of this.scan()) signalProcess(one, signal);
+    if (!this.ended && first && graceMs > 0) {
+      await this.begins(Math.min(SHIM_BEGINS_MS, graceMs));
+      for (const one of this.scan()) signalProcess(one, signal);
+    }
     for (let waitMs = POLL_MIN_MS; !this.ending; waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
       this.check();
       if (this.nowMs() >= this.killAtMs) for (const one of this.scan()) signalProcess(one, 'SIGKILL');
@@ -165,6 +170,19 @@ export class ProcessRun implements Run {
     const exit = await this.exited;
     if (this.scan().length > 0) throw this.undying();
     return exit;
+  }
+
+  /**
+   * Until the shim has begun the command or has ended. Before, it catches no signal yet: it would die of it with nothing to tell,
+   * or miss what was meant for the command, which then is left to live out its grace.
+   */
+  private async begins(boundMs: number): Promise<void> {
+    const endMs = this.nowMs() + boundMs;
+    for (;;) {
+      this.check();
+      if (this.main !== undefined || this.ending || this.nowMs() >= endMs) return;
+      await pause(POLL_MIN_MS);
+    }
   }
 
   private undying(): MitosisError {
