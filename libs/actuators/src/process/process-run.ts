@@ -89,10 +89,14 @@ export class ProcessRun implements Run {
 
   /** The shim has ended: the command has too, or is about to, unless the shim alone was killed. */
   async followEnd(): Promise<void> {
-    const endMs = this.nowMs() + FOLLOW_MS;
-    for (let waitMs = POLL_MIN_MS; !this.ending; waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
+    await this.checkUntil(() => this.ending, FOLLOW_MS);
+  }
+
+  private async checkUntil(isDone: () => boolean, boundMs: number): Promise<void> {
+    const endMs = this.nowMs() + boundMs;
+    for (let waitMs = POLL_MIN_MS; !isDone(); waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
       this.check();
-      if (this.nowMs() > endMs) return;
+      if (isDone() || this.nowMs() > endMs) return;
       await pause(waitMs);
     }
   }
@@ -158,7 +162,9 @@ export class ProcessRun implements Run {
     const first = this.killAtMs === undefined;
     this.killAtMs = Math.min(this.killAtMs ?? Infinity, this.nowMs() + Math.max(0, graceMs));
     if (!this.ended && first && graceMs > 0) {
-      await this.begins(Math.min(SHIM_BEGINS_MS, graceMs));
+      // Before, it catches no signal yet: it would die of it with nothing to tell, or miss what was meant for the command, which
+      // then is left to live out its grace.
+      await this.checkUntil(() => this.main !== undefined || this.ending, Math.min(SHIM_BEGINS_MS, graceMs));
       for (const one of this.scan()) signalProcess(one, signal);
     }
     for (let waitMs = POLL_MIN_MS; !this.ending; waitMs = Math.min(POLL_MAX_MS, waitMs * 2)) {
@@ -170,19 +176,6 @@ export class ProcessRun implements Run {
     const exit = await this.exited;
     if (this.scan().length > 0) throw this.undying();
     return exit;
-  }
-
-  /**
-   * Until the shim has begun the command or has ended. Before, it catches no signal yet: it would die of it with nothing to tell,
-   * or miss what was meant for the command, which then is left to live out its grace.
-   */
-  private async begins(boundMs: number): Promise<void> {
-    const endMs = this.nowMs() + boundMs;
-    for (;;) {
-      this.check();
-      if (this.main !== undefined || this.ending || this.nowMs() >= endMs) return;
-      await pause(POLL_MIN_MS);
-    }
   }
 
   private undying(): MitosisError {
