@@ -4,9 +4,10 @@
  * Options: --data <folder of traces>   --trace nasa   --hours 672   --steps 1,30   --policies slo,hpa-rps@0.65   --tiers 1   --start 60
  */
 import { parseArgs } from 'node:util';
-import { chainApplication, RUN_DEFAULTS, runLevel } from '@mitosis/simulation/workload';
+import { RUN_DEFAULTS, runLevel } from '@mitosis/simulation/workload';
+import { applicationOf, type Setting } from './autoscale/cell.js';
 import { CONTENDERS, isContender } from './autoscale/policies.js';
-import { FIRST_SERVICE_S, loadOf, PEAK_ERLANG, type TraceName } from './autoscale/scenarios.js';
+import { loadOf, type TraceName } from './autoscale/scenarios.js';
 import { markdownHead, markdownRow } from './markdown.js';
 
 const { values } = parseArgs({
@@ -21,13 +22,18 @@ const { values } = parseArgs({
   },
 });
 
-const tiers = Number(values.tiers);
-const trace = loadOf(values.data, {
+const setting: Setting = {
   trace: values.trace as TraceName,
   seed: 1,
   concurrency: 1,
   hours: Number(values.hours),
-});
+  tiers: Number(values.tiers),
+  startS: Number(values.start),
+  percentile: 99,
+  warm: 0,
+  patienceS: RUN_DEFAULTS.patienceS,
+};
+const trace = loadOf(values.data, setting);
 
 interface Line {
   readonly policy: string;
@@ -41,17 +47,8 @@ interface Line {
 const play = (named: string, longestS: number): Line => {
   const [policy = '', knob = '0'] = named.split('@');
   if (!isContender(policy)) throw new RangeError(`--policies: there is no ${policy}`);
-  const contender = CONTENDERS[policy];
-  const application = chainApplication({
-    tiers,
-    startMs: Number(values.start) * 1_000,
-    percentile: 99,
-    concurrency: 1,
-    peakRate: PEAK_ERLANG / FIRST_SERVICE_S,
-    maxFactor: 2,
-    policy: (tier) => contender.policy(Number(knob), tier),
-  });
-  const { everyS } = contender;
+  const application = applicationOf(setting, { policy, knob: Number(knob) });
+  const { everyS } = CONTENDERS[policy];
   const begun = performance.now();
   const run = runLevel({ ...RUN_DEFAULTS, application, trace, seed: 1, everyS, longestS });
   return {

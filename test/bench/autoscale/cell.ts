@@ -41,7 +41,8 @@ const LATE_SHARE = 0.01;
 /** Times what the peak needs: what a careful user allows, and what keeps a panic from costing without end. */
 const MAX_FACTOR = 2;
 
-const applicationOf = (setting: Setting, contest: Contest | null): Application =>
+/** null: nobody decides. */
+export const applicationOf = (setting: Setting, contest: Contest | null): Application =>
   chainApplication({
     tiers: setting.tiers,
     startMs: setting.startS * 1_000,

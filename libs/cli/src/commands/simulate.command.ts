@@ -5,13 +5,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { MitosisError, type TypeGraph } from '@mitosis/contracts';
-import type { Comparison, Contender, Trace, Traits } from '@mitosis/simulation/workload';
+import type { Comparison, Trace, Traits } from '@mitosis/simulation/workload';
 import type { Command } from 'commander';
 import { loadFiles, takesComposition, tellWarnings, type CompositionOptions } from '../composition.js';
 import { withContext, type Context, type ExitCode } from '../command.js';
 import { parseDuration } from './duration.js';
-import { loadPolicyFile } from './simulate/policy-file.js';
-import { compare, type Entrant } from './simulate/play.js';
+import { contenderOf, type Entrant } from './simulate/policy-file.js';
+import { compare } from './simulate/play.js';
 import { renderComparison } from './simulate/table.js';
 import { renderSimulationPage } from './simulate/page.js';
 
@@ -181,9 +181,6 @@ const entrantsOf = (workload: Workload, context: Context, text: string): readonl
     workload.isPolicyFile(spec) ? { spec, file: resolve(context.cwd, spec.name) } : { spec },
   );
 };
-
-const contenderOf = async ({ spec, file }: Entrant): Promise<Contender> =>
-  file === undefined ? { spec } : { spec, plugin: await loadPolicyFile(file, spec.name) };
 
 const simulate = async (
   context: Context,

@@ -47,6 +47,7 @@ const compare = (policies: string, changed: Partial<CompareOptions> = {}) =>
     seed: 1,
     lateShare: 0.01,
     pricePerHour: 0,
+    longestS: 1,
     ...changed,
   });
 

@@ -28,8 +28,8 @@ export interface CompareOptions {
   readonly lateShare: number;
   /** Per instance and hour; 0: cost is counted in instance-hours. */
   readonly pricePerHour: number;
-  /** Longest step of virtual time while nothing happens, in seconds; absent: `usualStepS`. */
-  readonly longestS?: number;
+  /** Longest step of virtual time while nothing happens, in seconds. */
+  readonly longestS: number;
 }
 
 /** Points of a plot; times in seconds from the beginning. */
@@ -80,7 +80,7 @@ export interface Comparison {
 const LONG_S = 3 * 86_400;
 const LONG_STEP_S = 30;
 
-/** What `comparePolicies` takes as the longest step unless it is told. */
+/** The longest step for a trace, where nobody wishes another one. */
 export const usualStepS = (trace: Trace): number =>
   trace.binS > 1 && traceSeconds(trace) > LONG_S ? LONG_STEP_S : 1;
 
@@ -157,7 +157,7 @@ type PlayOptions = Pick<CompareOptions, 'typeGraph' | 'traits' | 'trace' | 'seed
 
 /** Plays the trace with one policy; several may be played at the same time. */
 export const playContender = (options: PlayOptions, contender: Contender): Played => {
-  const { typeGraph, traits, trace, seed, longestS = usualStepS(trace) } = options;
+  const { typeGraph, traits, trace, seed, longestS } = options;
   const { spec, plugin } = contender;
   const sampler = new Sampler(pointsEveryS(trace));
   const run = runLevel({
@@ -180,7 +180,7 @@ export const playContender = (options: PlayOptions, contender: Contender): Playe
 
 /** What hindsight would have run. */
 export const playHindsight = (options: PlayOptions & Pick<CompareOptions, 'lateShare'>): Clairvoyant => {
-  const { typeGraph, traits, trace, seed, lateShare, longestS = usualStepS(trace) } = options;
+  const { typeGraph, traits, trace, seed, lateShare, longestS } = options;
   const application = applicationOf(typeGraph, traits);
   const startMs = Math.max(...application.components.map((one) => (one.pooled ? one.startMs : 0)), 0);
   return clairvoyantFor({ ...RUN_DEFAULTS, application, trace, seed, longestS }, startMs, lateShare);
@@ -222,7 +222,7 @@ export const comparisonOf = (
   best: Clairvoyant,
   played: readonly Played[],
 ): Comparison => {
-  const { typeGraph, traits, trace, pricePerHour, longestS = usualStepS(trace) } = options;
+  const { typeGraph, traits, trace, pricePerHour, longestS } = options;
   const application = applicationOf(typeGraph, traits);
   const demand = demandOf(application, trace, options.lateShare);
   const bestHours = best.instanceSeconds / 3_600;

@@ -32,6 +32,6 @@ export const paceOf = ({ rates, binS }: Trace, plant: Plant, longestS: number, b
     const into = second - bin * binS;
     if (into < MOVED_S && hasMoved(rates, bin, plant)) return 1;
     if (plant.isTight(rates[bin] ?? 0)) return 1;
-    return Math.max(1, Math.min(longestS, binS - into, plant.untilReady(second + begunAt)));
+    return Math.min(longestS, binS - into, plant.untilReady(second + begunAt));
   };
 };

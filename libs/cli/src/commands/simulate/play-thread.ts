@@ -2,14 +2,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MitosisError } from '@mitosis/contracts';
 import { playContender, playHindsight } from '@mitosis/simulation/workload';
-import { loadPolicyFile } from './policy-file.js';
+import { contenderOf } from './policy-file.js';
 import type { PlayAnswer, PlayTask } from './play.js';
 
 const play = async ({ entrant, ...options }: PlayTask): Promise<PlayAnswer> => {
   if (entrant === null) return { best: playHindsight(options) };
-  const { spec, file } = entrant;
-  const plugin = file === undefined ? {} : { plugin: await loadPolicyFile(file, spec.name) };
-  return { played: playContender(options, { spec, ...plugin }) };
+  return { played: playContender(options, await contenderOf(entrant)) };
 };
 
 const failed = (error: unknown): PlayAnswer => {

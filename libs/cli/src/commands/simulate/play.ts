@@ -6,20 +6,8 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { MitosisError, type ErrorCode } from '@mitosis/contracts';
-import type {
-  Clairvoyant,
-  CompareOptions,
-  Comparison,
-  Played,
-  PolicySpec,
-} from '@mitosis/simulation/workload';
-
-/** A policy as it goes to a thread. */
-export interface Entrant {
-  readonly spec: PolicySpec;
-  /** Of a user's own policy. */
-  readonly file?: string;
-}
+import type { Clairvoyant, CompareOptions, Comparison, Played } from '@mitosis/simulation/workload';
+import type { Entrant } from './policy-file.js';
 
 /** null: hindsight. */
 export interface PlayTask extends Omit<CompareOptions, 'contenders' | 'pricePerHour'> {

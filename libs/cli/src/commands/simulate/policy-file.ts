@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { MitosisError } from '@mitosis/contracts';
-import type { Contender } from '@mitosis/simulation/workload';
+import type { Contender, PolicySpec } from '@mitosis/simulation/workload';
 
 export type OwnPolicy = NonNullable<Contender['plugin']>;
 
@@ -50,7 +50,7 @@ const checked = (policy: OwnPolicy, shown: string): OwnPolicy => ({
   },
 });
 
-export const loadPolicyFile = async (path: string, shown: string): Promise<OwnPolicy> => {
+const loadPolicyFile = async (path: string, shown: string): Promise<OwnPolicy> => {
   if (!existsSync(path)) throw new MitosisError('invalid_input', `--policy: there is no file ${shown}`);
   let loaded: { readonly default?: unknown };
   try {
@@ -65,3 +65,13 @@ export const loadPolicyFile = async (path: string, shown: string): Promise<OwnPo
     );
   return checked(loaded.default, shown);
 };
+
+/** A policy that is to be played, as plain data. */
+export interface Entrant {
+  readonly spec: PolicySpec;
+  /** Of a user's own policy. */
+  readonly file?: string;
+}
+
+export const contenderOf = async ({ spec, file }: Entrant): Promise<Contender> =>
+  file === undefined ? { spec } : { spec, plugin: await loadPolicyFile(file, spec.name) };
