@@ -121,6 +121,45 @@ describe('slo policy whose instances take a minute to start', () => {
   });
 });
 
+describe('slo policy where a request takes seconds', () => {
+  const SERVICE_MS = 2_000;
+  const slow = (options: Partial<PoolOptions>): readonly PoolSecond[] =>
+    run({
+      serviceMs: SERVICE_MS,
+      objective: p95(10_000),
+      startMs: 10_000,
+      scale: { min: 1, max: 100, initial: 1 },
+      load: () => 3,
+      seconds: 1_800,
+      ...options,
+    });
+
+  it('does not wait to know what one takes while more and more are inside', () => {
+    // Six are busy; one answers a request in two seconds, which never says enough.
+    const seconds = slow({});
+    expect(lateShare(seconds.slice(900))).toBeLessThan(0.05);
+    for (const { count } of seconds.slice(900)) {
+      expect(count).toBeGreaterThanOrEqual(6);
+      expect(count).toBeLessThanOrEqual(12);
+    }
+    // What has waited for a minute is not taken for what a request takes.
+    expect(Math.max(...seconds.map(({ count }) => count))).toBeLessThanOrEqual(80);
+  });
+
+  it('grows also where one request in some seconds keeps many busy', () => {
+    const seconds = slow({ load: () => 0.2, serviceMs: 40_000, objective: p95(200_000), seconds: 3_600 });
+    expect(lateShare(seconds.slice(1_800))).toBeLessThan(0.05);
+    for (const { count } of seconds.slice(1_800)) expect(count).toBeGreaterThanOrEqual(6);
+  });
+
+  it('keeps what one request a second needs, where that is many instances', () => {
+    const seconds = slow({ load: () => 0.6, serviceMs: 8_000, objective: p95(40_000), seconds: 3_600 });
+    expect(lateShare(seconds.slice(1_800))).toBeLessThan(0.05);
+    const later = seconds.slice(1_800).map(({ count }) => count);
+    expect(later.reduce((sum, count) => sum + count, 0) / later.length).toBeLessThan(3 * 0.6 * 8);
+  });
+});
+
 describe('slo policy and what is not its fault', () => {
   it('does not scale out because a dependency turned slow', () => {
     const seconds = run({

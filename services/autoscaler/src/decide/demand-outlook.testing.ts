@@ -17,7 +17,7 @@ export const outlookAfter = (rates: readonly number[], horizonMs: number): SeenO
   rates.forEach((completed, second) => {
     const nowMs = BEGIN_MS + second * 1_000;
     demand = observeDemand(demand, { nowMs, completed, seconds: 1, inside: 0 });
-    outlook = observeOutlook(outlook, demand, horizonMs);
+    outlook = observeOutlook(outlook, demand, horizonMs, { unit: 1, averageS: 15 });
     levels.set(nowMs, outlook.level);
   });
   return { outlook, levels };

@@ -7,7 +7,14 @@
 import { isGap } from './cadence.js';
 import { ALONE_S, median, type DemandState } from './demand.js';
 import type { Chances } from './chances.js';
-import { chancesOf, densityOf, RATE_MIN, withError, type Errors, type Expert } from './forecast-errors.js';
+import {
+  chancesOf,
+  densityOf,
+  withError,
+  type Errors,
+  type Expert,
+  type RateUnit,
+} from './forecast-errors.js';
 import type { Draft } from './policy.js';
 
 type Pending = readonly [
@@ -29,8 +36,15 @@ type Slow = {
   readonly odds: number;
 };
 
+/** How a component's load is looked at. */
+export interface LoadScale {
+  readonly unit: RateUnit;
+  /** Seconds over which the level averages. */
+  readonly averageS: number;
+}
+
 export type OutlookState = {
-  /** Arrivals per second, averaged since the last jump, at most over LEVEL_S. */
+  /** Arrivals per second, averaged since the last jump, at most over those of the scale. */
   readonly level: number;
   /** Seconds that it is the average of, and that were seen ever. */
   readonly samples: number;
@@ -50,6 +64,7 @@ export type OutlookState = {
   readonly slow: readonly Slow[];
   /** Highest level so far; what was long ago fades. */
   readonly top: number;
+  readonly unit: RateUnit;
   readonly lastMs: number;
 };
 
@@ -71,6 +86,7 @@ export const EMPTY_OUTLOOK: OutlookState = {
   slowLevels: SLOW_S.map(() => 0),
   slow: SLOW_S.map(() => EMPTY_SLOW),
   top: 0,
+  unit: 1,
   lastMs: 0,
 };
 
@@ -81,7 +97,6 @@ export interface Outlook {
   readonly highest: Chances;
 }
 
-const LEVEL_S = 15;
 /** Standard deviations of Poisson noise beyond which the load has jumped; the median of three samples is asked. */
 const JUMP_DEVIATIONS = 3.2;
 const PAST_MS = 5_000;
@@ -103,7 +118,7 @@ const jumped = (state: OutlookState, demand: DemandState): boolean => {
   return Math.abs(median(demand.recent) - state.level) > JUMP_DEVIATIONS * Math.sqrt(variance);
 };
 
-const followLevel = (state: Draft<OutlookState>, demand: DemandState): void => {
+const followLevel = (state: Draft<OutlookState>, demand: DemandState, averageS: number): void => {
   const latest = demand.recent.at(-1) ?? 0;
   const { seconds } = demand;
   if (state.samples === 0) {
@@ -119,7 +134,7 @@ const followLevel = (state: Draft<OutlookState>, demand: DemandState): void => {
     state.samples = Math.max(2, seconds);
     return;
   }
-  state.samples = Math.min(LEVEL_S, state.samples + seconds);
+  state.samples = Math.min(averageS, state.samples + seconds);
   // While nothing has jumped a single sample is only as much as its share of the average.
   const bounded = Math.min(latest, 3 * Math.max(state.level, 1));
   state.level += (seconds * (bounded - state.level)) / Math.max(seconds, state.samples);
@@ -149,8 +164,8 @@ const isDue = (pending: readonly Pending[], nowMs: number): boolean => {
   return false;
 };
 
-const relative = (forecast: number, level: number): number =>
-  Math.abs(level - forecast) / Math.max(level, forecast, RATE_MIN);
+const relative = (forecast: number, level: number, unit: RateUnit): number =>
+  Math.abs(level - forecast) / Math.max(level, forecast, unit);
 
 /** Judged PENDING_MAX times per horizon, which is one piece of evidence; what is older than about 30 horizons fades. */
 const EVIDENCE = 1.5 / PENDING_MAX;
@@ -184,19 +199,22 @@ interface Judged {
 }
 
 /** What a judgement says between two forecasts: 1 where they differ, 0 where they say the same. */
-const contrastOf = (slow: number, forecast: number): number =>
-  Math.min(1, (Math.log(Math.max(slow, RATE_MIN) / Math.max(forecast, RATE_MIN)) / APART) ** 2);
+const contrastOf = (slow: number, forecast: number, unit: RateUnit): number =>
+  Math.min(1, (Math.log(Math.max(slow, unit) / Math.max(forecast, unit)) / APART) ** 2);
 
 /** `level`: the average, when it was made. */
-const judgedSlow = (expert: Slow, level: number, judged: Judged): Slow => {
+const judgedSlow = (expert: Slow, level: number, judged: Judged, unit: RateUnit): Slow => {
   const { forecast, actual, most, came, evidence, seconds } = judged;
-  const contrast = contrastOf(level, forecast);
-  const gained = Math.max(-4, Math.min(4, Math.log(densityOf(expert.atEnd, level, actual, true) / came)));
+  const contrast = contrastOf(level, forecast, unit);
+  const gained = Math.max(
+    -4,
+    Math.min(4, Math.log(densityOf(expert.atEnd, level, actual, unit, true) / came)),
+  );
   const odds = (1 - ODDS_FADE * contrast) * expert.odds + evidence * contrast * gained;
   return {
     ...expert,
-    atEnd: withError(expert.atEnd, level, actual, seconds, true),
-    highest: withError(expert.highest, level, most, seconds, true),
+    atEnd: withError(expert.atEnd, level, actual, seconds, unit, true),
+    highest: withError(expert.highest, level, most, seconds, unit, true),
     odds: Math.max(-ODDS_MAX, Math.min(ODDS_MAX, odds)),
   };
 };
@@ -229,22 +247,22 @@ const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number, sam
   if (!isDue(state.pending, nowMs)) return;
   const spacingS = Math.max(1, spacingOf(horizonMs) / 1_000);
   const slowSpacingS = spacingOf(horizonMs) < CLOSE_MS ? PAST_MS / 1_000 : spacingS;
-  const { level } = state;
+  const { level, unit } = state;
   const due = state.pending.filter(([dueMs]) => dueMs <= nowMs && !isGap(dueMs, nowMs, sampleS));
   for (const [i, [, forecast, plain, trended, most, slow, sinceS]] of due.entries()) {
     const unmadeS = unmadeOf(sinceS, horizonMs) + (i === due.length - 1 ? calmOf(sampleS, horizonMs) : 0);
     const seconds = Math.max(spacingS, unmadeS);
     if (slow.length > 0) {
-      const came = densityOf(state.atEnd, forecast, level);
+      const came = densityOf(state.atEnd, forecast, level, unit);
       const slowS = Math.max(slowSpacingS, unmadeS);
       const evidence = evidenceOf(horizonMs) * (slowS / slowSpacingS);
       const judged: Judged = { forecast, actual: level, most, came, evidence, seconds: slowS };
-      state.slow = state.slow.map((expert, i) => judgedSlow(expert, slow[i] ?? 0, judged));
+      state.slow = state.slow.map((expert, i) => judgedSlow(expert, slow[i] ?? 0, judged, unit));
     }
-    state.atEnd = withError(state.atEnd, forecast, level, seconds);
-    state.highest = withError(state.highest, forecast, most, seconds);
-    state.plainError += 0.05 * (relative(plain, level) - state.plainError);
-    state.trendError += 0.05 * (relative(trended, level) - state.trendError);
+    state.atEnd = withError(state.atEnd, forecast, level, seconds, unit);
+    state.highest = withError(state.highest, forecast, most, seconds, unit);
+    state.plainError += 0.05 * (relative(plain, level, unit) - state.plainError);
+    state.trendError += 0.05 * (relative(trended, level, unit) - state.trendError);
   }
   state.pending = state.pending.filter(([dueMs]) => dueMs > nowMs);
 };
@@ -273,16 +291,17 @@ export const observeOutlook = (
   before: OutlookState,
   demand: DemandState,
   horizonMs: number,
+  { unit, averageS }: LoadScale,
 ): OutlookState => {
   const { lastMs: nowMs, seconds } = demand;
-  const state: Draft<OutlookState> = { ...before, seen: before.seen + seconds, lastMs: nowMs };
+  const state: Draft<OutlookState> = { ...before, unit, seen: before.seen + seconds, lastMs: nowMs };
   if (isGap(before.lastMs, nowMs, seconds) || nowMs < before.lastMs) {
     state.samples = 0;
     state.past = [];
     state.pastMs = 0;
     state.pending = [];
   }
-  followLevel(state, demand);
+  followLevel(state, demand, averageS);
   state.slowLevels = nextLevels(state.slowLevels, demand.recent.at(-1) ?? 0, state.seen, seconds);
   state.pending = raised(state.pending, state.level);
   state.top = Math.max(state.level, state.top - (seconds * state.top) / TOP_S);
@@ -362,7 +381,7 @@ class LazyOutlook implements Outlook {
       const level = state.slowLevels[i] ?? 0;
       experts.push({ odds: Math.exp(slow.odds), forecast: level, errors: errorsOf(slow), alike: true });
     }
-    return chancesOf(experts, ceilingOf(state, this.expected));
+    return chancesOf(experts, ceilingOf(state, this.expected), state.unit);
   }
 }
 

@@ -7,15 +7,21 @@ import { mixed, type Chances, type MixedPart } from './chances.js';
 
 /**
  * Seconds for which each error ln(actual / forecast) stood, on bins that are fine around zero and coarse far away, one row
- * per octave of load; a row is empty until its load was seen. In seconds, so that short horizons, which are judged more
- * often, do not forget or believe sooner.
+ * per octave of load, as long as its largest error needs; a row is empty until its load was seen. In seconds, so that short
+ * horizons, which are judged more often, do not forget or believe sooner.
  */
 export type Errors = readonly (readonly number[])[];
 
-const BINS = 64;
+const BINS = 84;
 const BIN_OF_ZERO = 26;
 const BIN_WIDTH = 0.17;
 const FINEST = 0.03;
+/**
+ * From this bin on (a load eight times as high) they are equally wide: a source that is silent and then asks for thousands a second
+ * leaps by that factor each time, and a wider bin would say half or double of what it asks for. The last one is e¹² times the forecast.
+ */
+const BIN_OF_LEAPS = 55;
+const WIDEST = 0.35;
 /** Errors of an octave of load fade within this time spent there: leaps that come once an hour must not be forgotten. */
 const MEMORY_S = 2_400;
 /** What errors at other loads say about this one, while little was seen of it. */
@@ -34,20 +40,32 @@ const PRIOR: readonly (readonly [number, number])[] = [
 const OWN_ENOUGH_S = 1_800;
 /** Below the weight of anything an instance could be worth its least price for: old errors fade towards it and stay away. */
 const NEGLIGIBLE = 1e-6;
-/** Below this the logarithm of a ratio says nothing. */
-export const RATE_MIN = 1;
+/**
+ * Requests per second below which the logarithm of a ratio says nothing: a small part of what one instance completes. Where requests take
+ * seconds, one a second is many instances.
+ */
+export type RateUnit = number;
 
-const binOf = (ratio: number): number =>
-  Math.max(0, Math.min(BINS - 1, BIN_OF_ZERO + Math.round(Math.asinh(ratio / FINEST) / BIN_WIDTH)));
+const curvedRatioOf = (bin: number): number => FINEST * Math.sinh((bin - BIN_OF_ZERO) * BIN_WIDTH);
 
-const FACTORS = Float64Array.from({ length: BINS }, (_, bin) =>
-  Math.exp(FINEST * Math.sinh((bin - BIN_OF_ZERO) * BIN_WIDTH)),
-);
+const LEAP = curvedRatioOf(BIN_OF_LEAPS);
+
+const ratioOf = (bin: number): number =>
+  bin < BIN_OF_LEAPS ? curvedRatioOf(bin) : LEAP + WIDEST * (bin - BIN_OF_LEAPS);
+
+const binOf = (ratio: number): number => {
+  const bin =
+    ratio < LEAP
+      ? BIN_OF_ZERO + Math.asinh(ratio / FINEST) / BIN_WIDTH
+      : BIN_OF_LEAPS + (ratio - LEAP) / WIDEST;
+  return Math.max(0, Math.min(BINS - 1, Math.round(bin)));
+};
+
+const FACTORS = Float64Array.from({ length: BINS }, (_, bin) => Math.exp(ratioOf(bin)));
 
 /** In units of the logarithm of the ratio. */
-const WIDTHS = Float64Array.from(
-  { length: BINS },
-  (_, bin) => FINEST * BIN_WIDTH * Math.cosh((bin - BIN_OF_ZERO) * BIN_WIDTH),
+const WIDTHS = Float64Array.from({ length: BINS }, (_, bin) =>
+  bin < BIN_OF_LEAPS ? FINEST * BIN_WIDTH * Math.cosh((bin - BIN_OF_ZERO) * BIN_WIDTH) : WIDEST,
 );
 
 const PRIOR_WEIGHTS = ((): Float64Array => {
@@ -57,14 +75,13 @@ const PRIOR_WEIGHTS = ((): Float64Array => {
 })();
 
 /** `alike`: loads of all sizes are taken together. */
-const octaveOf = (rate: number, alike: boolean): number =>
-  alike ? 0 : Math.round(Math.log2(Math.max(rate, RATE_MIN)));
+const octaveOf = (rate: number, unit: RateUnit, alike: boolean): number =>
+  alike ? 0 : Math.round(Math.log2(Math.max(rate / unit, 1)));
 
-const binFor = (forecast: number, actual: number): number =>
-  binOf(Math.log(Math.max(actual, RATE_MIN) / Math.max(forecast, RATE_MIN)));
+const binFor = (forecast: number, actual: number, unit: RateUnit): number =>
+  binOf(Math.log(Math.max(actual, unit) / Math.max(forecast, unit)));
 
 const UNSEEN: readonly number[] = [];
-const NO_ERRORS: readonly number[] = Array.from({ length: BINS }, () => 0);
 
 /** `seconds`: for how long the error stands, until the next one. */
 export const withError = (
@@ -72,16 +89,17 @@ export const withError = (
   forecast: number,
   actual: number,
   seconds: number,
+  unit: RateUnit,
   alike = false,
 ): Errors => {
-  const octave = octaveOf(forecast, alike);
+  const octave = octaveOf(forecast, unit, alike);
   const rows = errors.slice();
   while (rows.length <= octave) rows.push(UNSEEN);
-  const before = rows[octave] ?? UNSEEN;
-  const weights = (before.length === 0 ? NO_ERRORS : before).slice();
+  const weights = (rows[octave] ?? UNSEEN).slice();
   const kept = Math.exp(-seconds / MEMORY_S);
-  for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) * kept;
-  const bin = binFor(forecast, actual);
+  for (let bin = 0; bin < weights.length; bin += 1) weights[bin] = (weights[bin] ?? 0) * kept;
+  const bin = binFor(forecast, actual, unit);
+  while (weights.length <= bin) weights.push(0);
   weights[bin] = (weights[bin] ?? 0) + seconds;
   rows[octave] = weights;
   return rows;
@@ -97,8 +115,14 @@ const sumOf = (weights: ArrayLike<number>): number => {
  * Fills `weights` with how likely each error is; the sum is 1. Loops instead of chains of array methods, and nothing new
  * allocated, here and below: this runs each second for every component, and garbage costs more than arithmetic.
  */
-const fillWeights = (weights: Float64Array, errors: Errors, forecast: number, alike: boolean): void => {
-  const octave = octaveOf(forecast, alike);
+const fillWeights = (
+  weights: Float64Array,
+  errors: Errors,
+  forecast: number,
+  unit: RateUnit,
+  alike: boolean,
+): void => {
+  const octave = octaveOf(forecast, unit, alike);
   // What is not known of this load itself counts the less the more is.
   const doubt = OWN_ENOUGH_S / (OWN_ENOUGH_S + sumOf(errors[octave] ?? UNSEEN));
   for (let bin = 0; bin < BINS; bin += 1) weights[bin] = doubt * (PRIOR_WEIGHTS[bin] ?? 0);
@@ -107,7 +131,8 @@ const fillWeights = (weights: Float64Array, errors: Errors, forecast: number, al
     if (seen.length === 0) continue;
     const apart = Math.abs(row - octave);
     const trust = apart === 0 ? 1 : doubt * (apart === 1 ? NEIGHBOUR : STRANGER);
-    for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) + trust * (seen[bin] ?? 0);
+    for (let bin = 0; bin < seen.length; bin += 1)
+      weights[bin] = (weights[bin] ?? 0) + trust * (seen[bin] ?? 0);
   }
   const total = sumOf(weights);
   for (let bin = 0; bin < BINS; bin += 1) weights[bin] = (weights[bin] ?? 0) / total;
@@ -125,7 +150,7 @@ export interface Expert {
 const PARTS: MixedPart[] = [];
 
 /** What may come by one forecast or by several, each as likely as its odds say; what is above `ceiling` comes as that. */
-export const chancesOf = (experts: readonly Expert[], ceiling: number): Chances => {
+export const chancesOf = (experts: readonly Expert[], ceiling: number, unit: RateUnit): Chances => {
   for (let i = 0; i < experts.length; i += 1) {
     const expert = experts[i];
     if (expert === undefined) continue;
@@ -136,8 +161,8 @@ export const chancesOf = (experts: readonly Expert[], ceiling: number): Chances 
       weights: new Float64Array(BINS),
       at: 0,
     });
-    fillWeights(part.weights, expert.errors, expert.forecast, expert.alike);
-    part.rate = Math.max(expert.forecast, RATE_MIN);
+    fillWeights(part.weights, expert.errors, expert.forecast, unit, expert.alike);
+    part.rate = Math.max(expert.forecast, unit);
     part.odds = expert.odds;
   }
   return mixed(PARTS, experts.length, NEGLIGIBLE, ceiling);
@@ -146,10 +171,16 @@ export const chancesOf = (experts: readonly Expert[], ceiling: number): Chances 
 const WEIGHTS = new Float64Array(BINS);
 
 /** Of the load that came, by what was thought possible; smeared over neighbouring bins, above zero everywhere. */
-export const densityOf = (errors: Errors, forecast: number, actual: number, alike = false): number => {
+export const densityOf = (
+  errors: Errors,
+  forecast: number,
+  actual: number,
+  unit: RateUnit,
+  alike = false,
+): number => {
   const weights = WEIGHTS;
-  fillWeights(weights, errors, forecast, alike);
-  const bin = binFor(forecast, actual);
+  fillWeights(weights, errors, forecast, unit, alike);
+  const bin = binFor(forecast, actual, unit);
   let mass = 0;
   let width = 0;
   for (let near = Math.max(0, bin - 1); near <= Math.min(BINS - 1, bin + 1); near += 1) {

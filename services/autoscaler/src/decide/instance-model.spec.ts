@@ -115,6 +115,31 @@ describe('how many at once an instance bears', () => {
   });
 });
 
+describe('service time', () => {
+  it('is that of the mean window, not of those that chance made short', () => {
+    let model: InstanceModel = { ...known, windows: 0, serviceMs: 0, serviceKnown: false };
+    for (let second = 0; second < 600; second += 1) {
+      // Ten requests a second that take unlike long: a second says half or double, ten seconds a sixth more or less.
+      const last1 = aWindow({ rate: 20, meanMs: 50 * (1 + 0.5 * Math.sin(1.7 * second)), seconds: 1 });
+      const last10 = aWindow({ rate: 20, meanMs: 50 * (1 + 0.15 * Math.sin(0.31 * second)) });
+      const requests = { ...someRequests(last10), last1, last60: null };
+      const at = { nowMs: 1_000_000 + second * 1_000, count: 5, ready: 5, requests };
+      model = observeInstances(model, anObservation(at), null);
+    }
+    expect(model.serviceMs).toBeGreaterThan(44);
+    expect(model.serviceMs).toBeLessThan(58);
+  });
+
+  it('is learned anew where requests become heavier: with so few inside none of them waits', () => {
+    const light: InstanceModel = { ...known, provenBusy: 1, capacity: 20, measuredCapacity: 20, limit: 20 };
+    const model = steadily(light, 900, { ready: 40, rate: 320, meanMs: 80 });
+    expect(model.serviceMs).toBeGreaterThan(70);
+    // Where as many are inside as would be if they waited, they wait.
+    const waiting = steadily(light, 900, { ready: 40, rate: 790, meanMs: 80 });
+    expect(waiting.serviceMs).toBe(50);
+  });
+});
+
 describe('service time of a component that calls others', () => {
   it('is what it takes itself, not the least of many differences that chance made too small', () => {
     const model = calling(EMPTY_MODEL, 600);
@@ -233,6 +258,51 @@ describe('capacity of an instance', () => {
     };
     expect(burst(3).capacity).toBe(0);
     expect(burst(10).capacity).toBeCloseTo(12, 6);
+  });
+
+  it('is not read from some slow windows of a quiet instance', () => {
+    let model: InstanceModel = { ...known, provenBusy: 0.2, busy: 0.4 };
+    for (let minute = 0; minute < 30; minute += 1) {
+      model = steadily(model, 50, { ready: 1, rate: 10, meanMs: 50 });
+      model = steadily(model, 6, { ready: 1, rate: 10, meanMs: 70 });
+    }
+    expect(model.capacity).toBe(0);
+    // But where they stay slow, something waits.
+    expect(steadily(model, 60, { ready: 1, rate: 10, meanMs: 70 }).capacity).toBeGreaterThan(0);
+  });
+
+  /** A pool that is asked as much as it is thought to bear but for a twentieth; each of it really completes `limit` a second. */
+  const filled = (from: InstanceModel, hours: number, limit: number) => {
+    let model = from;
+    let short = 0;
+    const ready = 20;
+    for (let second = 0; second < 3_600 * hours; second += 1) {
+      const asked = 0.95 * capacityOf(model, 0);
+      const isShort = asked > limit;
+      if (isShort) short += 1;
+      const meanMs = isShort ? 150 : asked > 0.97 * limit ? 80 : 50;
+      const rate = ready * Math.min(asked, limit);
+      const requests = someRequests(aWindow({ rate, meanMs, p95Ms: 2 * meanMs }), {
+        inFlight: (rate * meanMs) / 1_000 + (isShort ? second % 7 : 0),
+      });
+      const at = { nowMs: 1_000_000 + second * 1_000, count: ready, ready, requests };
+      model = observeInstances(model, anObservation(at), 300);
+    }
+    return { model, short };
+  };
+
+  const limited: InstanceModel = { ...known, provenBusy: 0.9, capacity: 20, measuredCapacity: 20, limit: 20 };
+
+  it('is doubted, and then forgotten, where nothing waits for long at nearly as much', () => {
+    const { model } = filled(limited, 2, 300);
+    expect(capacityOf(model, 0)).toBeGreaterThan(60);
+  });
+
+  it('is doubted ever more seldom where it is found again', () => {
+    const { model, short } = filled(limited, 6, 20);
+    expect(model.capacity).toBeLessThan(23);
+    expect(model.patience).toBeGreaterThan(limited.patience);
+    expect(short).toBeLessThan(0.01 * 6 * 3_600);
   });
 
   it('stays what was measured where that is plausible', () => {

@@ -20,12 +20,21 @@ export type InstanceModel = {
   readonly serviceP95Ms: number;
   /** False while only congested windows were seen: the true service time is at most `serviceMs`. */
   readonly serviceKnown: boolean;
+  /** Completed per second and instance while only congested windows were seen, smoothed: it completes that at least. */
+  readonly congestedRate: number;
   /** Windows that service time was learned from, counted up to FIRST_WINDOWS. */
   readonly windows: number;
   /** Requests per second one instance can complete, measured at or near saturation; 0: never seen there. */
   readonly capacity: number;
   /** The last measurement behind `capacity`, which creeps above it in calm times. */
   readonly measuredCapacity: number;
+  /** The last measurement itself; 0: none. */
+  readonly limit: number;
+  /** Seconds in which something waited a little, less those in which nothing did, until that is taken for a limit. */
+  readonly hinted: number;
+  /** Seconds without waiting at nearly the capacity since it was measured, and how many of them make it doubtful. */
+  readonly unmet: number;
+  readonly patience: number;
   /** Highest concurrency per instance seen while nothing waited. */
   readonly provenBusy: number;
   /** Requests at once that an instance which was never seen to bear several is taken to bear. */
@@ -45,14 +54,23 @@ export type InstanceModel = {
   readonly outsideMs: number;
 };
 
+/** At first, and at most: twice as long each time that it was doubted and measured again. */
+const PATIENCE_S = 600;
+const PATIENCE_MAX_S = 86_400;
+
 export const EMPTY_MODEL: InstanceModel = {
   version: '',
   serviceMs: 0,
   serviceP95Ms: 0,
   serviceKnown: false,
+  congestedRate: 0,
   windows: 0,
   capacity: 0,
   measuredCapacity: 0,
+  limit: 0,
+  hinted: 0,
+  unmet: 0,
+  patience: PATIENCE_S,
   provenBusy: 0,
   stretch: 1,
   provenRate: 0,
@@ -95,6 +113,11 @@ const CREEP_MAX = 1.02;
  * within about half an hour.
  */
 const DOUBT_PER_S = 1.0003;
+/**
+ * A limit of which nothing is seen for long, although nearly as much is asked, is doubted beyond all that, as slowly as one that was
+ * never seen; where nothing waits at so many times of it, it was none.
+ */
+const REFUTED_MIN = 1.25;
 /** Where a request takes this many times as long, what was completed when it did not says nothing. */
 const SLOWER_MIN = 1.3;
 /** A request that uses its service time on the CPU to at least this share is limited by the CPU. */
@@ -116,10 +139,10 @@ const congestion = (model: InstanceModel, seen: InstanceWindow): number => {
 /** Above this load some of the time is waiting, however little: taken for service it would raise what counts as calm. */
 const UNBLURRED_LOAD_MAX = 0.7;
 
-/** Of the service time downwards, upwards, and upwards where it is blurred. */
-const GAINS = [0.2, 0.05, 0.001] as const;
+/** Of the service time: where it is less, more, more but blurred, and so much more that it could be waiting but for Little's law. */
+const GAINS = { less: 0.2, more: 0.05, blurred: 0.001, longer: 0.01 } as const;
 /** A difference of two measurements is often too small by chance: taken over quickly it would be the least of many. */
-const GAINS_OF_A_DIFFERENCE = [0.03, 0.03, 0.01] as const;
+const GAINS_OF_A_DIFFERENCE = { less: 0.03, more: 0.03, blurred: 0.01, longer: 0.01 } as const;
 
 /**
  * An instance's first requests are slower than it will ever be again (code is loaded, connections are opened). As many windows
@@ -129,14 +152,29 @@ const FIRST_WINDOWS = 10;
 
 const firstGain = ({ windows }: InstanceModel): number => (windows < FIRST_WINDOWS ? 2 / (windows + 2) : 0);
 
-const learnService = (model: Draft<InstanceModel>, seen: InstanceWindow, calm: boolean): void => {
-  if (!calm && seen.ownMs >= model.serviceMs) return;
-  const blurred = model.serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
-  const [down, up, upBlurred] = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
-  const usual = seen.ownMs < model.serviceMs ? down : blurred ? upBlurred : up;
+/**
+ * What a window changes of what a request takes. Of few requests, or of such that take unlike long, every second one is below the mean
+ * by chance: only what ten seconds say as well is believed, and of more than before the lesser.
+ */
+const learnService = (
+  model: Draft<InstanceModel>,
+  observation: ComponentObservation,
+  seen: InstanceWindow,
+  { calm, longer }: { readonly calm: boolean; readonly longer: boolean },
+): void => {
+  const { serviceKnown, serviceMs } = model;
+  const isLess = seen.ownMs < serviceMs;
+  if (!isLess && !calm) return;
+  const { last10 } = observation.requests ?? {};
+  const steady = serviceKnown && usable(observation, last10) ? perInstance(observation, model, last10) : seen;
+  if (steady.ownMs < serviceMs !== isLess) return;
+  const told = isLess || steady.ownMs < seen.ownMs ? steady : seen;
+  const blurred = serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
+  const gains = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
+  const usual = isLess ? gains.less : longer ? gains.longer : blurred ? gains.blurred : gains.more;
   const gain = Math.max(gainOver(usual, seen.tells), firstGain(model));
-  model.serviceMs += gain * (seen.ownMs - model.serviceMs);
-  model.serviceP95Ms += gain * (seen.ownP95Ms - model.serviceP95Ms);
+  model.serviceMs += gain * (told.ownMs - serviceMs);
+  model.serviceP95Ms += gain * (told.ownP95Ms - model.serviceP95Ms);
   model.serviceKnown ||= calm;
   model.windows = Math.min(FIRST_WINDOWS, model.windows + 1);
 };
@@ -169,9 +207,36 @@ const sureCalmRate = (
   return sure;
 };
 
-const stretchFurther = (model: Draft<InstanceModel>, startMs: number, seconds: number): void => {
-  const further = Math.min(STRETCH_PER_S, STRETCH_PER_START / (startMs / 1_000));
-  model.stretch = Math.min(STRETCH_MAX, model.stretch * (1 + further) ** seconds);
+/** Factor by which more is asked of an instance over so many seconds, to see whether anything waits then. */
+const stretchOver = (seconds: number, observation: ComponentObservation): number =>
+  (1 + Math.min(STRETCH_PER_S, STRETCH_PER_START / (startMsOf(observation) / 1_000))) ** seconds;
+
+/** By servers of a pool: utilisation from which on something waits, where service varies little. */
+const WAITS_FROM = Float64Array.from({ length: 65 }, (_, servers) =>
+  utilisationAt(CALM_RATIO, Math.max(1, servers), 0.6),
+);
+
+/** Nothing waits although at this load something would, were the limit true: large pools show nothing until they are nearly full. */
+const contradictsLimit = (model: InstanceModel, { requests, ready }: ComponentObservation): boolean => {
+  if (model.limit === 0) return false;
+  const servers = Math.min(WAITS_FROM.length - 1, ready * concurrencyOf(model));
+  return (requests?.last10?.rate ?? 0) > (WAITS_FROM[servers] ?? 1) * model.limit * ready;
+};
+
+/** The capacity after a window in which nothing waited. */
+const doubted = (
+  model: Draft<InstanceModel>,
+  observation: ComponentObservation,
+  seen: InstanceWindow,
+): number => {
+  const { capacity, measuredCapacity } = model;
+  const crept = measuredCapacity * CREEP_MAX;
+  const further = (capacity < crept ? CREEP_PER_S : DOUBT_PER_S) ** seen.seconds;
+  const usual = Math.min(capacity * further, Math.max(crept, possible(model)));
+  const contradicts = contradictsLimit(model, observation);
+  if (contradicts) model.unmet += seen.seconds;
+  if (model.unmet <= model.patience) return usual;
+  return Math.max(usual, contradicts ? capacity * stretchOver(seen.seconds, observation) : capacity);
 };
 
 const learnCalm = (
@@ -182,18 +247,22 @@ const learnCalm = (
   endSaturated(model);
   const sureRate = sureCalmRate(model, observation, seen);
   model.provenBusy = Math.max(model.provenBusy, Math.min(seen.busy, (sureRate * model.serviceMs) / 1_000));
+  model.hinted = Math.max(0, model.hinted - seen.seconds);
+  if (sureRate > REFUTED_MIN * model.limit) forgetLimit(model);
   if (model.capacity === 0) {
-    if (sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0))
-      stretchFurther(model, startMsOf(observation), seen.seconds);
+    const isFull = sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0);
+    if (isFull) model.stretch = Math.min(STRETCH_MAX, model.stretch * stretchOver(seen.seconds, observation));
     return;
   }
   model.measuredCapacity = Math.max(model.measuredCapacity, seen.sureRate);
-  const crept = model.measuredCapacity * CREEP_MAX;
-  const further = (model.capacity < crept ? CREEP_PER_S : DOUBT_PER_S) ** seen.seconds;
-  model.capacity = Math.max(
-    seen.sureRate,
-    Math.min(model.capacity * further, Math.max(crept, possible(model))),
-  );
+  model.capacity = Math.max(seen.sureRate, doubted(model, observation, seen));
+};
+
+/** Nothing waited although more was completed: it was no limit, and how much an instance bears is unknown again. */
+const forgetLimit = (model: Draft<InstanceModel>): void => {
+  if (model.limit === 0) return;
+  const { capacity, measuredCapacity, limit, stretch, unmet } = EMPTY_MODEL;
+  Object.assign(model, { capacity, measuredCapacity, limit, stretch, unmet });
 };
 
 /** What an instance may be able to complete, whatever was measured; 0: nothing is known. */
@@ -206,6 +275,10 @@ const possible = ({ serviceKnown, serviceMs, provenRate, provenMs }: InstanceMod
 const learnCapacity = (model: Draft<InstanceModel>, measured: number, from: number, gain: number): void => {
   model.capacity = from + gain * (measured - from);
   model.measuredCapacity = model.capacity;
+  model.limit = model.capacity;
+  if (model.unmet > model.patience) model.patience = Math.min(PATIENCE_MAX_S, 2 * model.patience);
+  model.unmet = 0;
+  model.hinted = 0;
 };
 
 /** Completions a measurement is made of: of a small pool a second's burst looks like saturation, and says little. */
@@ -232,6 +305,11 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
   beginMeasurement(model);
 };
 
+/** Once in a while ten seconds look as if something had waited, where nothing does: the fewer requests and the less alike, the more often. */
+const HINTED_MIN_S = 20;
+
+const variabilityOf = (model: InstanceModel): number => (1 + Math.min(1, serviceSpread(model) ** 2)) / 2;
+
 /** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
 const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObservation): void => {
   endSaturated(model);
@@ -242,13 +320,32 @@ const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObserv
   const blurred = seen.outsideMs > model.serviceMs;
   if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return;
   // Of arrivals by chance: within ten seconds more than that is a leap, of which this says nothing.
-  const variability = (1 + Math.min(1, serviceSpread(model) ** 2)) / 2;
-  const utilisation = utilisationAt(ratio, observation.ready * concurrencyOf(model), variability);
+  const servers = observation.ready * concurrencyOf(model);
+  const utilisation = utilisationAt(ratio, servers, variabilityOf(model));
+  if (model.capacity === 0) {
+    model.hinted += seen.seconds;
+    if (model.hinted < HINTED_MIN_S) return;
+  }
   // However the wait is read, an instance works on one request at least, and on as many as it was seen to work on.
   const atLeast = (1_000 * surelyBusy(model)) / seen.ownMs;
   const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), atLeast);
   // One window says little: bursts look like this, too.
   learnCapacity(model, measured, capacityOf(model, 0), 0.1);
+};
+
+/** Of the requests that were inside if some waited: where there are fewer, none does. */
+const WAITING_SHARE_MIN = 0.6;
+
+/**
+ * A request takes longer than it did, and it is not that it waits: with so many instances it would only if many more were inside
+ * (Little's law). Taken for waiting, the service time would stay what it was, and nothing would ever be calm again.
+ */
+const isLonger = (model: InstanceModel, ready: number, seen: InstanceWindow): boolean => {
+  const ratio = seen.ownMs / model.serviceMs;
+  if (ratio < CALM_RATIO || !model.serviceKnown) return false;
+  const inside = Math.max(seen.busy, (seen.rate * seen.ownMs) / 1_000);
+  const utilisation = utilisationAt(ratio, ready * concurrencyOf(model), variabilityOf(model));
+  return inside < WAITING_SHARE_MIN * utilisation * ratio * surelyBusy(model);
 };
 
 const learnCpu = (model: Draft<InstanceModel>, { usage, requests, ready }: ComponentObservation): void => {
@@ -292,23 +389,33 @@ const learn = (
     model.provenRate = seen.sureRate;
     model.provenMs = model.serviceMs === 0 ? seen.ownMs : model.serviceMs;
   }
+  const bornLate = late && !model.serviceKnown;
+  if (bornLate) trackCongested(model, seen);
   if (model.serviceMs === 0) {
     firstWindow(model, observation, seen, late);
     return;
   }
-  const bornLate = late && !model.serviceKnown;
   const ratio = bornLate ? SATURATED_RATIO : congestion(model, seen);
   // By Little's law, too: a burst that has just been worked off leaves nothing inside and slow answers in the window.
   const idle = Math.max(seen.busy, (seen.rate * seen.ownMs) / 1_000) < IDLE_BUSY_MAX;
-  const calm = idle || ratio < CALM_RATIO;
+  const longer = isLonger(model, observation.ready, seen);
+  const calm = idle || longer || ratio < CALM_RATIO;
   // Slow without anything waiting is a slow moment of the instances, not a want of them; many inside whose answers are as
   // quick as ever are chance. Taken for saturation both would make a capacity of what was merely asked.
   const slow = bornLate || seen.ownMs >= CALM_RATIO * model.serviceMs;
-  learnService(model, seen, calm);
+  learnService(model, observation, seen, { calm, longer });
   if (calm) learnCalm(model, observation, seen);
   else if (ratio >= SATURATED_RATIO && slow && seen.busy >= WAITING_BUSY_MIN * surelyBusy(model))
     learnSaturated(model, seen, observation.ready);
   else learnModerate(model, observation);
+};
+
+/** Of the rates of congested windows: a few requests are more or less by chance. */
+const CONGESTED_GAIN = 0.1;
+
+const trackCongested = (model: Draft<InstanceModel>, { rate, seconds }: InstanceWindow): void => {
+  const gain = model.congestedRate === 0 ? 1 : gainOver(CONGESTED_GAIN, seconds);
+  model.congestedRate += gain * (rate - model.congestedRate);
 };
 
 const trackOutside = (model: Draft<InstanceModel>, seen: InstanceWindow): void => {
@@ -374,5 +481,6 @@ export const capacityOf = (model: InstanceModel, cpus: number): number => {
   const assumed = assumedBusy(model) / (model.serviceMs / 1_000);
   const cpuBound = cpus > 0 && model.cpuS >= (CPU_BOUND_SHARE * model.serviceMs) / 1_000;
   const byCpu = cpuBound ? cpus / model.cpuS : Infinity;
-  return Math.max(Math.min(assumed, byCpu), model.provenRate);
+  const congested = model.serviceKnown ? 0 : model.congestedRate;
+  return Math.max(Math.min(assumed, byCpu), model.provenRate, congested);
 };

@@ -40,10 +40,12 @@ const REJECTED_SHARE_MAX = 0.001;
 
 /** The shortest window with enough requests over which the set of ready instances did not change. */
 export const chooseWindow = (observation: ComponentObservation): RequestWindow | null => {
-  const { last1, last10, rejectedRate = 0 } = observation.requests ?? {};
+  const { last1, last10, last60, rejectedRate = 0 } = observation.requests ?? {};
   const rejecting = rejectedRate > REJECTED_SHARE_MAX * (last10?.rate ?? 0);
   if (!rejecting && usable(observation, last1)) return last1;
-  return usable(observation, last10) ? last10 : null;
+  if (usable(observation, last10)) return last10;
+  // Of dependencies no longer window than ten seconds is known, by which theirs could be taken out.
+  return observation.downstream === null && usable(observation, last60) ? last60 : null;
 };
 
 /** Standard deviations of a count that a window may be above the mean by chance. */

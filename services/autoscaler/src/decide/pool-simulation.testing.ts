@@ -175,7 +175,7 @@ export class PoolSimulation {
     const pool = [...this.instances, ...this.leaving];
     for (const { inside } of pool) leave(inside, nowMs);
     this.outside = this.outside.filter((end) => end > nowMs);
-    this.done = this.done.filter(({ atMs }) => atMs > nowMs - 10_000);
+    this.done = this.done.filter(({ atMs }) => atMs > nowMs - 60_000);
     const last10 = windowOf(this.done, nowMs, 10);
     if (ready.length !== this.lastReady) this.stableSinceMs = nowMs;
     this.lastReady = ready.length;
@@ -183,7 +183,7 @@ export class PoolSimulation {
     const metrics: RequestMetrics = {
       last1: windowOf(this.done, nowMs, 1),
       last10,
-      last60: last10,
+      last60: windowOf(this.done, nowMs, 60),
       // `outside` holds a request from its arrival on, so those still at work inside are counted in it.
       inFlight: Math.max(
         insideDownstream,

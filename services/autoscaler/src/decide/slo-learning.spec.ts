@@ -15,7 +15,7 @@ import { seededRandom } from './pool-simulation.testing.js';
 import { chanceAbove, type Chances } from './chances.js';
 import { EMPTY_PRICE, fairPriceOf, isPriceDue, observePrice, priceAt } from './fair-price.js';
 import { slackOf } from './slack.js';
-import { countFor, lateRate, waitChance, worthCount, worthWhole } from './worth-plan.js';
+import { countFor, lateRate, steadyCount, waitChance, worthCount, worthWhole } from './worth-plan.js';
 import { waitProbability } from './queueing.js';
 
 const HORIZON_MS = 5_000;
@@ -177,6 +177,18 @@ describe('count that is worth it', () => {
     const leap = (weight: number) => ({ rates: [100, 1_000], weights: [1 - weight, weight] });
     expect(worthCount(leap(0.1), worth)).toBeGreaterThan(50);
     expect(worthCount(leap(0.001), worth)).toBeLessThan(12);
+  });
+
+  it('is neither left nor taken for one that is hardly better', () => {
+    // Nothing, or a thousand a second: five or the whole fifty are held, and one of both is best.
+    const leap = (weight: number) => ({ rates: [60, 1_000], weights: [1 - weight, weight] });
+    const even = worth.price / worth.capacity;
+    for (const from of [5, 60]) {
+      expect(steadyCount(leap(1.8 * even), worth, from)).toBeGreaterThan(50);
+      expect(steadyCount(leap(0.5 * even), worth, from)).toBeLessThan(10);
+    }
+    expect(steadyCount(leap(1.2 * even), worth, 5)).toBeLessThan(10);
+    expect(steadyCount(leap(0.95 * even), worth, 60)).toBeGreaterThan(50);
   });
 
   it('finds the whole number with the least sum of instances and priced late requests', () => {

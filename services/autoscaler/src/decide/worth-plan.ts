@@ -144,27 +144,33 @@ export const worthWhole = (chances: Chances, from: number, worth: Worth): number
   return best;
 };
 
-export const bestCount = (chances: Chances, worth: Worth): number =>
+const bestCount = (chances: Chances, worth: Worth): number =>
   worthWhole(chances, worthCount(chances, worth), worth);
 
 /**
  * Of its cost, what a leap of the count past counts that are worse must save on top: where one that covers a leap of the load
- * and one that does not are of equal worth, they must not change places.
+ * and one that does not are of equal worth, they must not change places, nor must one tier of a chain hold what another does not.
  */
 const GAIN_MIN = 0.4;
 
-/** The best count, or the next good one above `from` where the best is hardly better. */
-export const steadyCount = (chances: Chances, worth: Worth, from: number): number => {
-  const best = bestCount(chances, worth);
-  let near = Math.max(0, from);
-  if (near >= best) return best;
+/** The next good count from `from` towards `best`, or `best` where it is clearly better. */
+const nextGood = (chances: Chances, worth: Worth, from: number, best: number): number => {
+  const step = Math.sign(best - from);
+  let near = from;
   let total = totalOf(chances, near, worth);
-  while (near < best) {
-    const next = totalOf(chances, near + 1, worth);
+  while ((best - near) * step > 0) {
+    const next = totalOf(chances, near + step, worth);
     if (next >= total) break;
-    near += 1;
+    near += step;
     total = next;
   }
   const saved = total - totalOf(chances, best, worth);
-  return saved < GAIN_MIN * worth.price * (best - near) ? near : best;
+  return saved < GAIN_MIN * worth.price * Math.abs(best - near) ? near : best;
+};
+
+/** The best count, or the next good one from `from` on where the best is hardly better. */
+export const steadyCount = (chances: Chances, worth: Worth, from: number): number => {
+  const best = bestCount(chances, worth);
+  const near = Math.max(0, from);
+  return near === best ? best : nextGood(chances, worth, near, best);
 };

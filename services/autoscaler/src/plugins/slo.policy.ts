@@ -12,7 +12,13 @@ import {
   type DemandState,
   type Forecast,
 } from '../decide/demand.js';
-import { EMPTY_OUTLOOK, observeOutlook, type Outlook, type OutlookState } from '../decide/demand-outlook.js';
+import {
+  EMPTY_OUTLOOK,
+  observeOutlook,
+  type LoadScale,
+  type Outlook,
+  type OutlookState,
+} from '../decide/demand-outlook.js';
 import { EMPTY_HOLD, heldCount, holdRecommendation, type HoldState } from '../decide/hold-down.js';
 import {
   capacityOf,
@@ -24,7 +30,13 @@ import {
   type InstanceModel,
 } from '../decide/instance-model.js';
 import type { ComponentObservation, RequestWindow } from '../decide/observation.js';
-import { hold, type Draft, type PolicyStep, type ScalingPolicyPlugin } from '../decide/policy.js';
+import {
+  hold,
+  type Draft,
+  type PolicyStep,
+  type Recommendation,
+  type ScalingPolicyPlugin,
+} from '../decide/policy.js';
 import {
   EMPTY_PRICE,
   fairPriceOf,
@@ -43,11 +55,11 @@ import {
 } from '../decide/late-budget.js';
 import { slackOf, type Slack } from '../decide/slack.js';
 import { planCount, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
-import { bestCount, steadyCount, type Worth } from '../decide/worth-plan.js';
+import { steadyCount, type Worth } from '../decide/worth-plan.js';
 import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
 import { outlookFor } from './slo-outlook.js';
 import { SloRecommendation } from './slo-recommendation.js';
-import { strictest } from './slo-text.js';
+import { round, strictest } from './slo-text.js';
 import { stands, type Basis, type StandingPlan } from './standing-plan.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
@@ -90,6 +102,9 @@ export const variabilityOf = (demand: DemandState, model: InstanceModel): number
   return (arrivals + service) / 2;
 };
 
+const insideOf = ({ requests }: ComponentObservation): number =>
+  (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
+
 /** What waits now and will have piled up when an instance started now is ready (fluid approximation). */
 const projectedBacklog = (observation: ComponentObservation, model: InstanceModel, rate: number): number => {
   const capacity = capacityOf(model, observation.resources.limits.cpus);
@@ -129,6 +144,23 @@ const planWithHysteresis = (input: PlanInput, observation: ComponentObservation)
   return { ...strict, count: Math.min(observation.count, strict.count) };
 };
 
+/** Of what an instance completes in a second. */
+const UNIT_SHARE = 0.05;
+const AVERAGE_MIN_S = 15;
+const AVERAGE_MAX_S = 180;
+/** A load that comes and goes within three times what a request may take is waited for. */
+const BOUNDS_AVERAGED = 3;
+
+const loadScaleOf = (model: InstanceModel, boundMs: number): LoadScale => {
+  const capacity = capacityOf(model, 0);
+  const averageS = (BOUNDS_AVERAGED * boundMs) / 1_000;
+  return {
+    // A power of two: it must not change with each measurement, for what was learned is kept by it.
+    unit: capacity === 0 ? 1 : Math.min(1, 2 ** Math.round(Math.log2(UNIT_SHARE * capacity))),
+    averageS: Math.max(AVERAGE_MIN_S, Math.min(AVERAGE_MAX_S, averageS)),
+  };
+};
+
 const learn = (
   state: SloState,
   observation: ComponentObservation,
@@ -149,7 +181,12 @@ const learn = (
     ...state,
     model,
     demand,
-    outlook: observeOutlook(state.outlook, demand, horizonOf(observation)),
+    outlook: observeOutlook(
+      state.outlook,
+      demand,
+      horizonOf(observation),
+      loadScaleOf(model, bound?.ms ?? 0),
+    ),
     budget: late === null ? state.budget : observeLate(state.budget, late),
   };
 };
@@ -257,7 +294,9 @@ const planByWorth = (
       : { count: stands, untilMs: before.untilMs };
   const up = load + extra.count;
   const keep =
-    up < observation.count ? Math.max(load, bestCount(outlook.highest, worth)) + extra.count : null;
+    up < observation.count
+      ? Math.max(load, steadyCount(outlook.highest, worth, observation.count - extra.count)) + extra.count
+      : null;
   const count = keep === null ? up : Math.min(observation.count, keep);
   return {
     plan: { count, because: extra.count > 0 ? 'backlog' : load === least ? 'throughput' : 'latency' },
@@ -272,10 +311,11 @@ const UNPRICED = { extra: { count: 0, untilMs: 0 }, price: null, standing: null 
 
 const planFor = (observation: ComponentObservation, state: SloState, forecast: Forecast): Planned => {
   const { demand, model } = state;
-  // Nothing was ever asked of it: one is as good as any, the bounds say how many are kept.
+  // Too little was ever asked of it to know it: one for each request inside is enough, the bounds say how many are kept.
   if (model.serviceMs === 0) {
     const input = planInput(observation, demand, model, forecast);
-    return { ...UNPRICED, input, fair: state.price, plan: { count: 1, because: 'utilisation' }, keep: 1 };
+    const keep = Math.max(1, Math.min(observation.count, Math.ceil(insideOf(observation))));
+    return { ...UNPRICED, input, fair: state.price, plan: { count: keep, because: 'utilisation' }, keep };
   }
   const outlook = outlookFor(state.outlook, observation, horizonOf(observation));
   const input = planInput(observation, demand, model, forecast, Math.max(outlook.expected, 0));
@@ -319,6 +359,25 @@ const holdOf = (
   return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.5 * startMsOf(observation)));
 };
 
+/** Answers of ten seconds, and what passes until they are seen. */
+const UNANSWERED_MS = 11_000;
+
+/** Two requests are inside each instance and none is on its way: they take longer than was looked at, or wait for one another. */
+const isCrowded = (observation: ComponentObservation): boolean => {
+  const { count, ready, nowMs, readyStableSinceMs, countSinceMs } = observation;
+  const unchangedMs = nowMs - Math.max(readyStableSinceMs, countSinceMs);
+  return count > 0 && ready >= count && unchangedMs >= UNANSWERED_MS && insideOf(observation) >= 2 * count;
+};
+
+/** Where too few are answered to know what one takes: twice as many instances while they are crowded. */
+const unknownYet = (observation: ComponentObservation): Recommendation => {
+  const { count } = observation;
+  if (!isCrowded(observation)) return hold(observation, 'too few requests to know what one takes');
+  const inside = round(insideOf(observation), 0);
+  const reason = `${inside} requests inside ${count}, too few answered to know what one takes: twice as many`;
+  return { count: 2 * count, reason, predicted: null, inputs: {} };
+};
+
 const step = (
   state: SloState,
   observation: ComponentObservation,
@@ -329,9 +388,9 @@ const step = (
   if (window === null) return { state, recommendation: hold(observation, 'no fresh request metrics') };
   const learned = learn(state, observation, window);
   const forecast = forecastDemand(learned.demand, horizonOf(observation));
-  if (capacityOf(learned.model, observation.resources.limits.cpus) === 0 && forecast.upper >= 1) {
-    return { state: learned, recommendation: hold(observation, 'too few requests to know what one takes') };
-  }
+  const isAnswered = capacityOf(learned.model, observation.resources.limits.cpus) > 0;
+  if (!isAnswered && (forecast.upper >= 1 || isCrowded(observation)))
+    return { state: learned, recommendation: unknownYet(observation) };
   const planned = planFor(observation, learned, forecast);
   const holdMs = holdOf(planned, observation, options.holdMs, settings.holdMs);
   const unseen = isGuessed(learned.model);
