@@ -80,6 +80,10 @@ class PlantTier {
   rejected = 0;
   inFlight = 0;
   slowdown = 1;
+  /** Than the mean number inside, by chance. */
+  private more = 0;
+  /** Completions that are not told yet: no window tells of fewer than none. */
+  private owed = 0;
   private readonly cpu = new Float64Array(CPU_WINDOW_S);
   private readonly rejections = new Float64Array(CPU_WINDOW_S);
   private cpuSum = 0;
@@ -171,19 +175,27 @@ class PlantTier {
     const { queue, component } = this;
     const cpu = (queue.served * component.service.meanMs * this.slowdown * component.cpuShare) / 1_000;
     for (let i = 0; i < seconds; i += 1) this.recordSecond(cpu / seconds, this.rejected / seconds);
+    const mean = queue.inside(this.rate, this.slowdown);
+    // Of a long step the mean: what a moment of each of its seconds would say on average.
+    const spread = Math.sqrt(Math.max(0, mean - queue.backlog) / seconds);
+    // Of those inside, so many already were a step ago: as many more now have not been completed in between.
+    const stay = Math.exp((-1_000 * seconds) / (component.service.meanMs * this.slowdown));
+    const chance = stay * this.more + Math.sqrt(1 - stay ** 2) * spread * this.noise.normal();
+    const own = Math.round(Math.max(0, mean + chance));
+    const more = own - mean;
+    this.owed += queue.served - stay * (more - this.more);
+    const completed = Math.max(0, this.owed);
+    this.owed -= completed;
+    this.more = more;
     this.windows.add({
       seconds,
       samples: this.samples,
       used: this.used,
       weight: this.used === 0 ? 0 : queue.served / this.used,
-      completed: queue.served,
+      completed,
       rejected: this.rejected,
     });
-    const mean = queue.inside(this.rate, this.slowdown);
-    // Of a long step the mean: what a moment of each of its seconds would say on average.
-    const spread = Math.sqrt(Math.max(0, mean - queue.backlog) / seconds);
-    const own = Math.max(0, mean + spread * this.noise.normal());
-    this.inFlight = Math.round(own) + this.insideBelow(tiers);
+    this.inFlight = own + this.insideBelow(tiers);
   }
 
   private recordSecond(cpu: number, rejected: number): void {
