@@ -1,8 +1,8 @@
 /**
  * `pnpm bench:shapes`: components unlike each other (how many requests an instance works on at once, how long they take and how
- * that varies, objective, start-up, size) under ramps and a shop's day: `slo`, which has to find all of that out, beside `hpa` on
+ * that varies, objective, start-up, size) under loads of many kinds: `slo`, which has to find all of that out, beside `hpa` on
  * requests per second, which is told what an instance bears, at each target; a line of JSON each, then a Markdown table.
- * Options: --loads ramps,day   --hours 6   --seed 1
+ * Options: --loads ramps,day (also walk, levels, growth, jobs, crowds, switch, seldom)   --hours 6   --seed 1
  */
 import { parseArgs } from 'node:util';
 import { bareComponent, bareTypeGraph, type ScalingPolicy } from '@mitosis/contracts';
@@ -85,14 +85,103 @@ const day = (minutes: number): readonly number[] => {
   });
 };
 
-const LOADS: Readonly<Record<string, (minutes: number) => readonly number[]>> = { ramps, day };
+/** Each minute some per cent more or less than the one before, between a tenth and ten. */
+const walk = (minutes: number): readonly number[] => {
+  const random = seededRandom(Number(values.seed)).split('walk');
+  let log = 0;
+  return Array.from({ length: minutes }, () => {
+    log = Math.max(-2.3, Math.min(2.3, log + 0.12 * (random.between(-1, 1) + random.between(-1, 1))));
+    return Math.exp(log);
+  });
+};
+
+/** Another load at once, for five to thirty minutes. */
+const levels = (minutes: number): readonly number[] => {
+  const random = seededRandom(Number(values.seed)).split('levels');
+  const noise = noisy('levels noise', 0.05);
+  const rates: number[] = [];
+  while (rates.length < minutes) {
+    const rate = random.between(1, 10);
+    for (let i = Math.round(random.between(5, 30)); i > 0; i -= 1) rates.push(rate * noise());
+  }
+  return rates.slice(0, minutes);
+};
+
+/** Twice as much every half hour. */
+const growth = (minutes: number): readonly number[] => {
+  const noise = noisy('growth', 0.05);
+  return Array.from({ length: minutes }, (_, minute) => 2 ** (minute / 30) * noise());
+};
+
+/** Five times as much in each tenth minute, twenty times in each sixtieth. */
+const jobs = (minutes: number): readonly number[] => {
+  const noise = noisy('jobs', 0.05);
+  const times = (minute: number): number => (minute % 60 === 40 ? 20 : minute % 10 === 5 ? 5 : 1);
+  return Array.from({ length: minutes }, (_, minute) => times(minute) * noise());
+};
+
+/** An even load, and once in one to two hours ten times as many within two minutes, who leave within half an hour. */
+const crowds = (minutes: number): readonly number[] => {
+  const random = seededRandom(Number(values.seed)).split('crowds');
+  const noise = noisy('crowds noise', 0.05);
+  let next = Math.round(random.between(30, 90));
+  let crowd = 0;
+  return Array.from({ length: minutes }, (_, minute) => {
+    if (minute === next) next += Math.round(random.between(60, 120));
+    crowd = minute + 2 > next ? crowd + 4.5 : crowd * 0.9;
+    return (1 + crowd) * noise();
+  });
+};
+
+/** Some seconds of load, some of none. */
+const switching = (minutes: number): readonly number[] => {
+  const random = seededRandom(Number(values.seed)).split('switch');
+  const rates: number[] = [];
+  while (rates.length < MINUTE_S * minutes) {
+    const rate = random.between(0.5, 1.5);
+    for (let i = Math.round(random.between(10, 90)); i > 0; i -= 1) rates.push(rate);
+    for (let i = Math.round(random.between(10, 120)); i > 0; i -= 1) rates.push(0);
+  }
+  return rates.slice(0, MINUTE_S * minutes);
+};
+
+/** Nothing, but for a minute or two in each half hour. */
+const seldom = (minutes: number): readonly number[] => {
+  const random = seededRandom(Number(values.seed)).split('seldom');
+  const rates: number[] = [];
+  while (rates.length < minutes) {
+    for (let i = Math.round(random.between(10, 50)); i > 0; i -= 1) rates.push(0);
+    for (let i = Math.round(random.between(1, 2)); i > 0; i -= 1) rates.push(random.between(0.5, 1.5));
+  }
+  return rates.slice(0, minutes);
+};
+
+interface Load {
+  readonly binS: number;
+  /** A number each bin, by its ratio to the others. */
+  readonly ratesOf: (minutes: number) => readonly number[];
+}
+
+const byMinute = (ratesOf: Load['ratesOf']): Load => ({ binS: MINUTE_S, ratesOf });
+
+const LOADS: Readonly<Record<string, Load>> = {
+  ramps: byMinute(ramps),
+  day: byMinute(day),
+  walk: byMinute(walk),
+  levels: byMinute(levels),
+  growth: byMinute(growth),
+  jobs: byMinute(jobs),
+  crowds: byMinute(crowds),
+  switch: { binS: 1, ratesOf: switching },
+  seldom: byMinute(seldom),
+};
 
 const traceOf = (name: string, meanRate: number): Trace => {
   const load = LOADS[name];
   if (load === undefined) throw new Error(`no load ${name}; there are ${Object.keys(LOADS).join(', ')}`);
-  const rates = load(Math.round(Number(values.hours) * 60));
+  const rates = load.ratesOf(Math.round(Number(values.hours) * 60));
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
-  return scaleTrace({ name, binS: MINUTE_S, rates: Float64Array.from(rates) }, meanRate / mean);
+  return scaleTrace({ name, binS: load.binS, rates: Float64Array.from(rates) }, meanRate / mean);
 };
 
 interface Played {
