@@ -1,2 +1,3 @@
-/** Observations and type graphs for the tests and benchmarks of other packages. */
+/** Observations, type graphs and pools for the tests and benchmarks of other packages. */
 export * from './decide/observation.testing.js';
+export * from './decide/pool-simulation.testing.js';
