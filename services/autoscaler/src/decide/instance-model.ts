@@ -390,7 +390,8 @@ const learn = (
     model.provenMs = model.serviceMs === 0 ? seen.ownMs : model.serviceMs;
   }
   const bornLate = late && !model.serviceKnown;
-  if (bornLate) trackCongested(model, seen);
+  // Where fewer are inside than instances, what is completed is what is asked.
+  if (bornLate && seen.busy >= WAITING_BUSY_MIN) trackCongested(model, seen);
   if (model.serviceMs === 0) {
     firstWindow(model, observation, seen, late);
     return;
