@@ -1,7 +1,7 @@
 /**
  * `pnpm bench:slow`: components whose requests take from 50 ms to 20 s, each request by itself, through a shop's day from eight in the
  * morning on and from one instance: `slo`, which has to find out what a request takes, beside `hpa` on requests per second, which is
- * told; a line of JSON each, then a Markdown table.
+ * told; a line of JSON each, then a Markdown table, in some ten minutes.
  * Options: --hours 3   --seed 1
  */
 import { parseArgs } from 'node:util';
