@@ -81,11 +81,11 @@ const rows = COMPONENTS.map((component): readonly string[] => {
     .filter(({ late }) => late <= 1)
     .toSorted((a, b) => a.instanceHours - b.instanceHours);
   console.log(JSON.stringify({ bench: 'slow-requests', component, slo, peers }));
-  let busy = 0;
-  for (let second = 0; second < SECONDS; second += 1) busy += (peak * shareAt(second)) / capacity / SECONDS;
+  let busyS = 0;
+  for (let second = 0; second < SECONDS; second += 1) busyS += (peak * shareAt(second)) / capacity;
   return [
     `${workers} at once, ${serviceMs / 1_000} s, within ${objectiveMs / 1_000} s, up to ${peak} a second, start ${startS} s`,
-    ((busy * SECONDS) / HOUR_S).toFixed(1),
+    (busyS / HOUR_S).toFixed(1),
     told(slo),
     keeping === undefined ? '–' : told(keeping),
   ];

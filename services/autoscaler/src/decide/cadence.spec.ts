@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gainOver, isGap } from './cadence.js';
 import { EMPTY_DEMAND, observeDemand } from './demand.js';
 import { EMPTY_OUTLOOK, observeOutlook, outlookOf, type Outlook } from './demand-outlook.js';
+import { USUAL_SCALE } from './demand-outlook.testing.js';
 import { meanOf } from './chances.js';
 
 describe(gainOver.name, () => {
@@ -25,8 +26,6 @@ describe(isGap.name, () => {
 const HORIZON_MS = 60_000;
 
 /** Looked at every `seconds`, with the mean of them: two hours that go up and down by a fifth within 40 minutes. */
-const EACH_SECOND = { unit: 1, averageS: 15 };
-
 const outlookAfter = (seconds: number): { readonly outlook: Outlook; readonly level: number } => {
   const rateAt = (second: number): number => 200 * (1 + 0.2 * Math.sin((2 * Math.PI * second) / 2_400));
   let demand = EMPTY_DEMAND;
@@ -35,7 +34,7 @@ const outlookAfter = (seconds: number): { readonly outlook: Outlook; readonly le
     const nowMs = 1_000_000 + second * 1_000;
     const completed = rateAt(second - seconds / 2);
     demand = observeDemand(demand, { nowMs, completed, inside: 10, seconds });
-    outlook = observeOutlook(outlook, demand, HORIZON_MS, EACH_SECOND);
+    outlook = observeOutlook(outlook, demand, HORIZON_MS, USUAL_SCALE);
   }
   return { outlook: outlookOf(outlook, HORIZON_MS), level: outlook.level };
 };
@@ -55,7 +54,7 @@ describe('what may be asked', () => {
     for (let i = 1; i <= 20; i += 1) {
       const completed = i < 20 ? 100 : 180;
       demand = observeDemand(demand, { nowMs: i * 10_000, completed, inside: 5, seconds: 10 });
-      outlook = observeOutlook(outlook, demand, HORIZON_MS, EACH_SECOND);
+      outlook = observeOutlook(outlook, demand, HORIZON_MS, USUAL_SCALE);
     }
     expect(outlook.level).toBe(180);
   });

@@ -248,7 +248,7 @@ const learnCalm = (
   const sureRate = sureCalmRate(model, observation, seen);
   model.provenBusy = Math.max(model.provenBusy, Math.min(seen.busy, (sureRate * model.serviceMs) / 1_000));
   model.hinted = Math.max(0, model.hinted - seen.seconds);
-  if (sureRate > REFUTED_MIN * model.limit) forgetLimit(model);
+  if (model.limit > 0 && sureRate > REFUTED_MIN * model.limit) forgetLimit(model);
   if (model.capacity === 0) {
     const isFull = sureRate > STRETCH_LOAD_MIN * capacityOf(model, 0);
     if (isFull) model.stretch = Math.min(STRETCH_MAX, model.stretch * stretchOver(seen.seconds, observation));
@@ -260,7 +260,6 @@ const learnCalm = (
 
 /** Nothing waited although more was completed: it was no limit, and how much an instance bears is unknown again. */
 const forgetLimit = (model: Draft<InstanceModel>): void => {
-  if (model.limit === 0) return;
   const { capacity, measuredCapacity, limit, stretch, unmet } = EMPTY_MODEL;
   Object.assign(model, { capacity, measuredCapacity, limit, stretch, unmet });
 };
@@ -308,7 +307,12 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
 /** Once in a while ten seconds look as if something had waited, where nothing does: the fewer requests and the less alike, the more often. */
 const HINTED_MIN_S = 20;
 
-const variabilityOf = (model: InstanceModel): number => (1 + Math.min(1, serviceSpread(model) ** 2)) / 2;
+/** Utilisation of a pool whose answers take `ratio` times the service time, if that is waiting. */
+const utilisationOf = (model: InstanceModel, ready: number, ratio: number): number => {
+  // Of arrivals by chance: within ten seconds more than that is a leap, of which this says nothing.
+  const variability = (1 + Math.min(1, serviceSpread(model) ** 2)) / 2;
+  return utilisationAt(ratio, ready * concurrencyOf(model), variability);
+};
 
 /** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
 const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObservation): void => {
@@ -319,13 +323,11 @@ const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObserv
   const ratio = seen.ownMs / model.serviceMs;
   const blurred = seen.outsideMs > model.serviceMs;
   if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return;
-  // Of arrivals by chance: within ten seconds more than that is a leap, of which this says nothing.
-  const servers = observation.ready * concurrencyOf(model);
-  const utilisation = utilisationAt(ratio, servers, variabilityOf(model));
   if (model.capacity === 0) {
     model.hinted += seen.seconds;
     if (model.hinted < HINTED_MIN_S) return;
   }
+  const utilisation = utilisationOf(model, observation.ready, ratio);
   // However the wait is read, an instance works on one request at least, and on as many as it was seen to work on.
   const atLeast = (1_000 * surelyBusy(model)) / seen.ownMs;
   const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), atLeast);
@@ -344,8 +346,8 @@ const isLonger = (model: InstanceModel, ready: number, seen: InstanceWindow): bo
   const ratio = seen.ownMs / model.serviceMs;
   if (ratio < CALM_RATIO || !model.serviceKnown) return false;
   const inside = Math.max(seen.busy, (seen.rate * seen.ownMs) / 1_000);
-  const utilisation = utilisationAt(ratio, ready * concurrencyOf(model), variabilityOf(model));
-  return inside < WAITING_SHARE_MIN * utilisation * ratio * surelyBusy(model);
+  const waiting = utilisationOf(model, ready, ratio) * ratio * surelyBusy(model);
+  return inside < WAITING_SHARE_MIN * waiting;
 };
 
 const learnCpu = (model: Draft<InstanceModel>, { usage, requests, ready }: ComponentObservation): void => {

@@ -30,13 +30,7 @@ import {
   type InstanceModel,
 } from '../decide/instance-model.js';
 import type { ComponentObservation, RequestWindow } from '../decide/observation.js';
-import {
-  hold,
-  type Draft,
-  type PolicyStep,
-  type Recommendation,
-  type ScalingPolicyPlugin,
-} from '../decide/policy.js';
+import { hold, type Draft, type PolicyStep, type ScalingPolicyPlugin } from '../decide/policy.js';
 import {
   EMPTY_PRICE,
   fairPriceOf,
@@ -57,9 +51,10 @@ import { slackOf, type Slack } from '../decide/slack.js';
 import { planCount, slackMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
 import { steadyCount, type Worth } from '../decide/worth-plan.js';
 import { accountOf, allowedOf, lateSampleOf } from './slo-account.js';
+import { insideOf, isCrowded, unknownYet } from './slo-crowded.js';
 import { outlookFor } from './slo-outlook.js';
 import { SloRecommendation } from './slo-recommendation.js';
-import { round, strictest } from './slo-text.js';
+import { strictest } from './slo-text.js';
 import { stands, type Basis, type StandingPlan } from './standing-plan.js';
 
 type Options = Extract<ScalingPolicy, { kind: 'slo' }>;
@@ -101,9 +96,6 @@ export const variabilityOf = (demand: DemandState, model: InstanceModel): number
   const arrivals = Math.min(4, Math.max(0.5, demand.dispersion));
   return (arrivals + service) / 2;
 };
-
-const insideOf = ({ requests }: ComponentObservation): number =>
-  (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
 
 /** What waits now and will have piled up when an instance started now is ready (fluid approximation). */
 const projectedBacklog = (observation: ComponentObservation, model: InstanceModel, rate: number): number => {
@@ -166,8 +158,8 @@ const learn = (
   observation: ComponentObservation,
   window: RequestWindow,
 ): Draft<SloState> => {
-  const { requests, nowMs } = observation;
-  const inside = (requests?.inFlight ?? 0) + (requests?.queued ?? 0);
+  const { nowMs } = observation;
+  const inside = insideOf(observation);
   const bound = strictest(observation.objective);
   const model = observeInstances(state.model, observation, bound?.ms ?? null);
   // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
@@ -357,25 +349,6 @@ const holdOf = (
   if (given > 0) return Math.max(given, planned.price === null ? 2 * startMsOf(observation) : 0);
   if (planned.price === null) return Math.max(usual, 2 * startMsOf(observation));
   return Math.max(HOLD_MIN_MS, Math.min(HOLD_MAX_MS, 0.5 * startMsOf(observation)));
-};
-
-/** Answers of ten seconds, and what passes until they are seen. */
-const UNANSWERED_MS = 11_000;
-
-/** Two requests are inside each instance and none is on its way: they take longer than was looked at, or wait for one another. */
-const isCrowded = (observation: ComponentObservation): boolean => {
-  const { count, ready, nowMs, readyStableSinceMs, countSinceMs } = observation;
-  const unchangedMs = nowMs - Math.max(readyStableSinceMs, countSinceMs);
-  return count > 0 && ready >= count && unchangedMs >= UNANSWERED_MS && insideOf(observation) >= 2 * count;
-};
-
-/** Where too few are answered to know what one takes: twice as many instances while they are crowded. */
-const unknownYet = (observation: ComponentObservation): Recommendation => {
-  const { count } = observation;
-  if (!isCrowded(observation)) return hold(observation, 'too few requests to know what one takes');
-  const inside = round(insideOf(observation), 0);
-  const reason = `${inside} requests inside ${count}, too few answered to know what one takes: twice as many`;
-  return { count: 2 * count, reason, predicted: null, inputs: {} };
 };
 
 const step = (
