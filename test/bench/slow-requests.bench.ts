@@ -1,12 +1,13 @@
 /**
  * `pnpm bench:slow`: components whose requests take from 50 ms to 20 s, each request by itself, through a shop's day from eight in the
  * morning on and from one instance: `slo`, which has to find out what a request takes, beside `hpa` on requests per second, which is
- * told; a line of JSON each, then a Markdown table, in some ten minutes.
+ * told; both once more as `mitosis simulate` plays them. A line of JSON each, then a Markdown table, in some ten minutes.
  * Options: --hours 3   --seed 1
  */
 import { parseArgs } from 'node:util';
-import type { ScalingPolicy } from '@mitosis/contracts';
+import { bareComponent, bareTypeGraph, type Objective, type ScalingPolicy } from '@mitosis/contracts';
 import { PoolSimulation } from '@mitosis/autoscaler/testing';
+import { applicationOf, ASSUMED, RUN_DEFAULTS, runLevel } from '@mitosis/simulation/workload';
 import { CONTENDERS } from './autoscale/policies.js';
 import { markdownHead, markdownRow } from './markdown.js';
 
@@ -44,52 +45,123 @@ interface Played {
   readonly instanceHours: number;
 }
 
-const played = (component: SlowComponent, policy: ScalingPolicy): Played => {
-  const { workers, serviceMs, objectiveMs, startS, peak } = component;
+const SETTINGS = { holdMs: 0 };
+const SCALE = { min: 1, max: 1_000, initial: 1 };
+
+const objectiveOf = ({ objectiveMs }: SlowComponent): Objective => ({
+  latency: [{ percentile: 99, ms: objectiveMs }],
+  errorRatio: null,
+  throughput: null,
+});
+
+/** Each request by itself; `fromS`: seconds before are not judged. */
+const playedExactly = (component: SlowComponent, policy: ScalingPolicy) => {
+  const { workers, serviceMs, startS, peak } = component;
   const seconds = new PoolSimulation({
     seed: Number(values.seed),
     policy,
-    settings: { holdMs: 0 },
-    scale: { min: 1, max: 1_000, initial: 1 },
-    objective: { latency: [{ percentile: 99, ms: objectiveMs }], errorRatio: null, throughput: null },
+    settings: SETTINGS,
+    scale: SCALE,
+    objective: objectiveOf(component),
     workers,
     serviceMs,
     startMs: 1_000 * startS,
     seconds: SECONDS,
     load: (second) => peak * shareAt(second),
   }).run();
-  const sum = (of: (second: (typeof seconds)[number]) => number): number =>
-    seconds.reduce((all, second) => all + of(second), 0);
-  const completed = sum((second) => second.completed);
-  return {
-    late: (100 * sum((second) => second.late)) / Math.max(1, completed),
-    instanceHours: sum((second) => second.count) / HOUR_S,
+  return (fromS: number): Played => {
+    const judged = seconds.slice(fromS);
+    const sum = (of: (second: (typeof seconds)[number]) => number): number =>
+      judged.reduce((all, second) => all + of(second), 0);
+    const completed = sum((second) => second.completed);
+    return {
+      late: (100 * sum((second) => second.late)) / Math.max(1, completed),
+      instanceHours: sum((second) => second.count) / HOUR_S,
+    };
   };
 };
 
-const told = ({ late, instanceHours }: Played): string => `${late.toFixed(2)} @ ${instanceHours.toFixed(1)}`;
+/** Once the component is known to who began with one instance of it. */
+const KNOWN_S = 1_800;
+/** Of the exact simulation's service times a half is constant, a half exponential. */
+const SCV = 0.25;
+/** It turns nobody away. */
+const PATIENCE_S = 300;
+
+/** The same from `KNOWN_S` on as `mitosis simulate` plays it. */
+const playedAsSimulated = (component: SlowComponent, policy: ScalingPolicy): Played => {
+  const { workers: concurrency, serviceMs, startS, peak } = component;
+  const front = bareComponent('front', { policy, scale: SCALE });
+  const service = { meanMs: serviceMs, scv: SCV };
+  const traits = { front: { ...ASSUMED, service, concurrency, startMs: 1_000 * startS } };
+  const rates = Float64Array.from({ length: SECONDS - KNOWN_S }, (_, i) => peak * shareAt(KNOWN_S + i));
+  const run = runLevel({
+    ...RUN_DEFAULTS,
+    settings: SETTINGS,
+    application: applicationOf(bareTypeGraph('one', [front], { objective: objectiveOf(component) }), traits),
+    trace: { name: 'day', binS: 1, rates },
+    seed: Number(values.seed),
+    patienceS: PATIENCE_S,
+  });
+  return { late: (100 * run.late) / run.requests, instanceHours: run.instanceSeconds / HOUR_S };
+};
+
+const told = (played: Played | null): string =>
+  played === null ? '–' : `${played.late.toFixed(2)} @ ${played.instanceHours.toFixed(1)}`;
 
 const rows = COMPONENTS.map((component): readonly string[] => {
   const { workers, serviceMs, objectiveMs, startS, peak } = component;
   const capacity = (1_000 * workers) / serviceMs;
   const { slo: own, 'hpa-rps': hpa } = CONTENDERS;
-  const slo = played(component, own.policy());
-  const peers = hpa.knobs.map((knob) =>
-    played(component, hpa.policy(knob, { capacity, concurrency: workers, cpuCores: workers })),
-  );
+  const tier = { capacity, concurrency: workers, cpuCores: workers };
+  const slo = playedExactly(component, own.policy());
+  const sloTold = playedExactly(component, { kind: 'slo', holdMs: 0, concurrency: workers })(0);
+  const peers = hpa.knobs.map((knob) => {
+    const policy = hpa.policy(knob, tier);
+    return { knob, policy, whole: playedExactly(component, policy) };
+  });
   const [keeping] = peers
-    .filter(({ late }) => late <= 1)
-    .toSorted((a, b) => a.instanceHours - b.instanceHours);
-  console.log(JSON.stringify({ bench: 'slow-requests', component, slo, peers }));
+    .filter(({ whole }) => whole(0).late <= 1)
+    .toSorted((a, b) => a.whole(0).instanceHours - b.whole(0).instanceHours);
+  const simulated = {
+    slo: playedAsSimulated(component, own.policy()),
+    hpa: keeping === undefined ? null : playedAsSimulated(component, keeping.policy),
+  };
+  const known = { slo: slo(KNOWN_S), hpa: keeping?.whole(KNOWN_S) ?? null };
+  const judged = peers.map(({ knob, whole }) => ({ knob, ...whole(0) }));
+  console.log(
+    JSON.stringify({
+      bench: 'slow-requests',
+      component,
+      slo: slo(0),
+      sloTold,
+      peers: judged,
+      known,
+      simulated,
+    }),
+  );
   let busyS = 0;
   for (let second = 0; second < SECONDS; second += 1) busyS += (peak * shareAt(second)) / capacity;
   return [
     `${workers} at once, ${serviceMs / 1_000} s, within ${objectiveMs / 1_000} s, up to ${peak} a second, start ${startS} s`,
     (busyS / HOUR_S).toFixed(1),
-    told(slo),
-    keeping === undefined ? '–' : told(keeping),
+    told(slo(0)),
+    told(sloTold),
+    told(keeping?.whole(0) ?? null),
+    `${told(known.slo)}, ${told(known.hpa)}`,
+    `${told(simulated.slo)}, ${told(simulated.hpa)}`,
   ];
 });
 
-console.log(markdownHead(['component', 'busy h', '`slo`: late % @ h', '`hpa` that keeps 1 %']));
+console.log(
+  markdownHead([
+    'component',
+    'busy h',
+    '`slo`: late % @ h',
+    'told how many at once',
+    '`hpa` that keeps 1 %',
+    'both after half an hour',
+    'as `simulate` plays them',
+  ]),
+);
 for (const row of rows) console.log(markdownRow(row));

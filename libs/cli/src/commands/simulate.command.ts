@@ -182,18 +182,6 @@ const entrantsOf = (workload: Workload, context: Context, text: string): readonl
   );
 };
 
-/** Of the service time: within a step of the simulation, a second, a longer one is not begun and ended. */
-const SLOW_MS = 2_000;
-
-const tellSlow = (context: Context, traits: Traits): void => {
-  const slow = Object.entries(traits).filter(([, { service }]) => service.meanMs > SLOW_MS);
-  if (slow.length === 0) return;
-  const named = slow.map(([name, { service }]) => `${name} (${Math.round(service.meanMs / 100) / 10} s)`);
-  context.output.warn(
-    `requests of ${named.join(', ')} take longer than ${SLOW_MS / 1_000} s: these are simulated as waiting more than they would; take counts and lateness as too high`,
-  );
-};
-
 const simulate = async (
   context: Context,
   args: readonly string[],
@@ -213,7 +201,6 @@ const simulate = async (
     context.output.warn(
       `service times are assumed (${workload.ASSUMED.service.meanMs} ms, ${workload.ASSUMED.concurrency} at once): calibrate with a recording`,
     );
-  tellSlow(context, traits);
   const { seed, lateShare, pricePerHour } = chosen;
   const longestS = chosen.longestS ?? workload.usualStepS(trace);
   if (longestS > 1 && chosen.longestS === null)

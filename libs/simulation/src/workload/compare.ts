@@ -155,14 +155,20 @@ export interface Played {
 
 type PlayOptions = Pick<CompareOptions, 'typeGraph' | 'traits' | 'trace' | 'seed' | 'longestS'>;
 
+/** Nobody gives up waiting before it is too late. */
+const patienceFor = ({ objectiveMs }: Application): number =>
+  Math.max(RUN_DEFAULTS.patienceS, objectiveMs / 1_000);
+
 /** Plays the trace with one policy; several may be played at the same time. */
 export const playContender = (options: PlayOptions, contender: Contender): Played => {
   const { typeGraph, traits, trace, seed, longestS } = options;
   const { spec, plugin } = contender;
   const sampler = new Sampler(pointsEveryS(trace));
+  const application = withPolicy(applicationOf(typeGraph, traits), contender);
   const run = runLevel({
     ...RUN_DEFAULTS,
-    application: withPolicy(applicationOf(typeGraph, traits), contender),
+    application,
+    patienceS: patienceFor(application),
     trace,
     seed,
     everyS: decidesEveryS(contender),
@@ -183,7 +189,12 @@ export const playHindsight = (options: PlayOptions & Pick<CompareOptions, 'lateS
   const { typeGraph, traits, trace, seed, lateShare, longestS } = options;
   const application = applicationOf(typeGraph, traits);
   const startMs = Math.max(...application.components.map((one) => (one.pooled ? one.startMs : 0)), 0);
-  return clairvoyantFor({ ...RUN_DEFAULTS, application, trace, seed, longestS }, startMs, lateShare);
+  const patienceS = patienceFor(application);
+  return clairvoyantFor(
+    { ...RUN_DEFAULTS, application, trace, seed, longestS, patienceS },
+    startMs,
+    lateShare,
+  );
 };
 
 const outcomeOf = (

@@ -121,7 +121,7 @@ describe('fluid queue', () => {
         queue.step({ seconds: 1, arrivals: noise.poisson(rate), rate, ready: instances, slow });
         for (let i = 0; i < 16; i += 1) {
           const [u, v, w] = [noise.uniform(), noise.uniform(), noise.uniform()];
-          took.push([queue.draw((i + noise.uniform()) / 16, u, v, 1, w), queue.served]);
+          took.push([queue.draw((i + noise.uniform()) / 16, u, v, w), queue.served]);
         }
       }
       const plant = seen(took);

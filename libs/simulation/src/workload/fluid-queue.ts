@@ -5,68 +5,51 @@
  * observed walks). Judged against the event-by-event simulation and against M/M/c and M/D/c in its test.
  */
 import type { Noise } from './noise.js';
-import { ServiceSampler, type ServiceTime } from './service-time.js';
+import {
+  NO_SLOW,
+  sharesWith,
+  type Counted,
+  type PoolQueue,
+  type QueueOptions,
+  type QueueStep,
+  type Shares,
+} from './pool-queue.js';
+import { ServiceSampler } from './service-time.js';
 import { waitChance } from './erlang.js';
-
-export interface QueueOptions {
-  readonly service: ServiceTime;
-  /** Requests one instance works on at once. */
-  readonly concurrency: number;
-  /** A request that would wait longer is rejected. */
-  readonly patienceS: number;
-}
-
-/** Instances of a pool that serve slower than the others, which a router that counts requests is not told. */
-export interface SlowInstances {
-  readonly count: number;
-  /** Times the service time of the others; above 1. */
-  readonly factor: number;
-}
-
-/** One step of a pool. */
-export interface QueueStep {
-  /** Whole, at least 1. */
-  readonly seconds: number;
-  readonly arrivals: number;
-  /** Arrivals per second on average. */
-  readonly rate: number;
-  /** Instances that take requests. */
-  readonly ready: number;
-  /** Multiplies the service time of all. */
-  readonly slowdown?: number;
-  readonly slow?: SlowInstances | null;
-}
 
 /** Siegmund 1985, ζ(1/2)/√(2π). */
 const WITHIN_STEP = 0.5826;
 /** Seconds of arrivals remembered, a power of two above the longest patience. */
 const RING = 512;
-export const PATIENCE_MAX_S = 300;
 
-export class FluidQueue {
-  readonly sampler: ServiceSampler;
-  /** Requests waiting at the end of the last step. */
+export class FluidQueue implements PoolQueue {
   backlog = 0;
   served = 0;
   rejected = 0;
-  /** Rate at which this pool let requests through, without the noise of the step: what the next tier sees. */
+  workedS = 0;
   throughRate = 0;
-  /** When the last step began, and how long it was. */
+  private readonly sampler: ServiceSampler;
+  /** When the last step began, how long it was, and what it was like. */
   private second = 0;
   private seconds = 1;
+  private rate = 0;
+  private serviceS = 0;
+  private slowdown = 1;
   private capacity = 0;
   private completes = 0;
   private chance = 0;
   private waitMs = 0;
-  /** Share of the requests that slow instances serve, their factor, and what waiting is there and elsewhere. */
-  slowShare = 0;
+  private shares: Shares = NO_SLOW;
   private slowFactor = 1;
-  private waitFactor = 1;
   /** Requests arrived before each second, and those that had left before the last one. */
   private readonly arrivedBefore = new Float64Array(RING);
   private arrived = 0;
   private left = 0;
   private oldest = 0;
+  /** Inside than the mean number, by chance. */
+  private more = 0;
+  /** Completions that are not told yet: nobody counts fewer than none. */
+  private owed = 0;
   private readonly scv: number;
   private readonly variability: number;
   private readonly walkMs: number;
@@ -81,12 +64,18 @@ export class FluidQueue {
     this.walkMs = 1_000 * WITHIN_STEP * Math.sqrt(2 * this.variability);
   }
 
+  get slowShare(): number {
+    return this.shares.slow;
+  }
+
   step({ seconds, arrivals, rate, ready, slowdown = 1, slow = null }: QueueStep): void {
     const servers = ready * this.options.concurrency;
     const serviceS = (this.sampler.meanMs * slowdown) / 1_000;
     // Servers of usual speed that could do the same.
-    const worth = slow === null ? servers : servers * this.slowed(slow, ready, rate * serviceS);
-    if (slow === null) this.slowShare = 0;
+    const offered = (rate * serviceS) / this.options.concurrency;
+    this.shares = slow === null ? NO_SLOW : sharesWith(slow, ready, offered);
+    this.slowFactor = slow?.factor ?? 1;
+    const worth = servers * this.shares.worth;
     const capacity = worth / serviceS;
     // Only where the pool is busy throughout does the spread of service times show in what it completes.
     const most = capacity * seconds;
@@ -98,9 +87,13 @@ export class FluidQueue {
     this.rejected = servers === 0 ? 0 : Math.max(0, after - capacity * this.options.patienceS);
     this.left = this.arrived - this.backlog;
     this.served = this.backlog + arrivals - after;
+    this.workedS = this.served * serviceS;
     this.backlog = after - this.rejected;
     this.second += this.seconds;
     this.seconds = seconds;
+    this.rate = rate;
+    this.serviceS = serviceS;
+    this.slowdown = slowdown;
     this.remember(arrivals - this.rejected);
     this.throughRate = Math.min(capacity, this.backlog > 0 ? rate + this.backlog / seconds : rate);
     if (servers > 0) this.waitsWithin(rate, (serviceS * servers) / worth, servers);
@@ -113,30 +106,6 @@ export class FluidQueue {
     this.arrived += arrivals;
   }
 
-  /**
-   * What the pool can do beside one without slow instances, 0..1. The router gives a request to whoever has the fewest:
-   * while some are idle to one of these, so that each is busy `b / (1 − b) = a · service` of its time with one `a` for
-   * all; when none is, queues are equally long, so that each serves by its speed and waiting takes as long as service.
-   */
-  private slowed(slow: SlowInstances, ready: number, offered: number): number {
-    const count = Math.min(slow.count, ready);
-    const { factor } = slow;
-    const usual = ready - count;
-    const able = usual + count / factor;
-    this.slowFactor = factor;
-    this.waitFactor = ready > 0 ? able / ready : 1;
-    if (count === 0 || offered <= 0 || offered >= able) this.slowShare = able > 0 ? count / factor / able : 0;
-    else {
-      // In units of the usual service time: usual · a / (1 + a) + count · a / (1 + a · factor) = offered.
-      const square = factor * (able - offered);
-      const linear = ready - offered * (1 + factor);
-      const a = (Math.sqrt(linear * linear + 4 * square * offered) - linear) / (2 * square);
-      this.slowShare = (count * a) / (1 + a * factor) / offered;
-    }
-    return this.waitFactor;
-  }
-
-  /** Gives up what waits: for want of a server it was held for too long. */
   abandon(): number {
     const given = this.backlog;
     this.backlog = 0;
@@ -153,18 +122,14 @@ export class FluidQueue {
     this.waitMs = walk / Math.sqrt(1 + times * times);
   }
 
-  /**
-   * Time in this pool, in ms, of a request that left it in the last step, the `x`th part (0..1, growing over the draws of
-   * a step) of all that did; `u`, `v`: uniform numbers for service and wait; `w`: whether a slow instance served it.
-   */
-  draw(x: number, u: number, v: number, slowdown: number, w = 1): number {
-    const own = this.sampler.draw(u) * slowdown;
+  draw(x: number, u: number, v: number, w = 1): number {
+    const own = this.sampler.draw(u) * this.slowdown;
     const fluidMs = 1_000 * this.fluidWaitS(x);
     const chance = fluidMs > 0 ? 1 : this.chance;
     const wait = v < chance ? -Math.log(1 - v / chance) * this.waitMs : 0;
     if (this.slowShare === 0) return own + wait + fluidMs;
     const factor = w < this.slowShare ? this.slowFactor : 1;
-    return factor * (own + this.waitFactor * (wait + fluidMs));
+    return factor * (own + this.shares.worth * (wait + fluidMs));
   }
 
   /** First come, first served: its place among those that left tells when it came. */
@@ -188,12 +153,28 @@ export class FluidQueue {
     return Math.max(0, this.second + leavesS - (this.oldest + within));
   }
 
-  /** Mean number at work and waiting at the end of the step, at `rate` arrivals a second. */
-  inside(rate: number, slowdown = 1): number {
-    const longer = 1 + this.slowShare * (this.slowFactor - 1);
-    const serviceS = (longer * this.sampler.meanMs * slowdown) / 1_000;
-    return this.backlog > 0
-      ? this.backlog + this.capacity * serviceS
-      : Math.min(this.capacity, rate) * serviceS + (rate * this.chance * this.waitMs) / 1_000;
+  count(): Counted {
+    const { noise, seconds } = this;
+    const mean = this.meanInside();
+    // Of a long step the mean: what a moment of each of its seconds would say on average.
+    const spread = Math.sqrt(Math.max(0, mean - this.backlog) / seconds);
+    // Of those inside, so many already were a step ago: as many more now have not been completed in between.
+    const stay = Math.exp(-seconds / this.serviceS);
+    const chance = stay * this.more + Math.sqrt(1 - stay ** 2) * spread * noise.normal();
+    const inside = Math.round(Math.max(0, mean + chance));
+    const more = inside - mean;
+    this.owed += this.served - stay * (more - this.more);
+    const completed = Math.max(0, this.owed);
+    this.owed -= completed;
+    this.more = more;
+    return { inside, completed };
+  }
+
+  private meanInside(): number {
+    const { backlog, capacity, rate, chance, waitMs } = this;
+    const serviceS = (1 + this.slowShare * (this.slowFactor - 1)) * this.serviceS;
+    return backlog > 0
+      ? backlog + capacity * serviceS
+      : Math.min(capacity, rate) * serviceS + (rate * chance * waitMs) / 1_000;
   }
 }

@@ -5,10 +5,12 @@
  */
 import type { ComponentMetrics } from '@mitosis/autoscaler/decide';
 import type { Random } from '../random.js';
-import { FluidQueue, type SlowInstances } from './fluid-queue.js';
+import { FluidQueue } from './fluid-queue.js';
 import { InstancePool } from './instance-pool.js';
 import { MetricWindows } from './metric-windows.js';
 import { Noise } from './noise.js';
+import { OccupancyQueue } from './occupancy-queue.js';
+import type { PoolQueue, SlowInstances } from './pool-queue.js';
 import type { ServiceTime } from './service-time.js';
 
 export interface PlantCall {
@@ -68,9 +70,23 @@ const STRIDES = [1, 5, 7, 11, 3, 13, 9, 15];
 const CPU_WINDOW_S = 10;
 /** Of the samples of a second, those of a step of several at most. */
 const SAMPLES_MAX = 4;
+/** From this service time on requests are not begun and ended within a second. */
+const SLOW_MS = 250;
+
+const queueFor = (
+  { pooled, service, concurrency }: PlantComponent,
+  patienceS: number,
+  noise: Noise,
+): PoolQueue => {
+  const options = { service, concurrency, patienceS };
+  // Where nothing ever waits it does not matter who is at work until when.
+  return pooled && service.meanMs >= SLOW_MS
+    ? new OccupancyQueue(options, noise)
+    : new FluidQueue(options, noise);
+};
 
 class PlantTier {
-  readonly queue: FluidQueue;
+  readonly queue: PoolQueue;
   readonly pool: InstancePool;
   readonly windows = new MetricWindows();
   readonly samples: Float64Array;
@@ -80,10 +96,6 @@ class PlantTier {
   rejected = 0;
   inFlight = 0;
   slowdown = 1;
-  /** Than the mean number inside, by chance. */
-  private more = 0;
-  /** Completions that are not told yet: no window tells of fewer than none. */
-  private owed = 0;
   private readonly cpu = new Float64Array(CPU_WINDOW_S);
   private readonly rejections = new Float64Array(CPU_WINDOW_S);
   private cpuSum = 0;
@@ -100,8 +112,7 @@ class PlantTier {
     const own = random.split(component.name);
     this.noise = new Noise(own.split('requests'));
     const starts = own.split('starts');
-    const { service, concurrency } = component;
-    this.queue = new FluidQueue({ service, concurrency, patienceS: options.patienceS }, this.noise);
+    this.queue = queueFor(component, options.patienceS, this.noise);
     this.samples = new Float64Array(SAMPLES_MAX * options.samples);
     this.pool = new InstancePool(
       { component: component.name, version: component.version, count: component.initial, nowMs: 0 },
@@ -147,7 +158,7 @@ class PlantTier {
       const place = (i + noise.uniform()) / this.used;
       const v = noise.uniform();
       const w = queue.slowShare > 0 ? noise.uniform() : 1;
-      const own = queue.draw(place, u, v, this.slowdown, w);
+      const own = queue.draw(place, u, v, w);
       samples[i] = calls.length === 0 ? own : own + this.below(tiers, i);
     }
   }
@@ -173,20 +184,9 @@ class PlantTier {
   /** Takes the step into the windows of the monitor. */
   record(tiers: readonly PlantTier[], seconds: number): void {
     const { queue, component } = this;
-    const cpu = (queue.served * component.service.meanMs * this.slowdown * component.cpuShare) / 1_000;
+    const cpu = queue.workedS * component.cpuShare;
     for (let i = 0; i < seconds; i += 1) this.recordSecond(cpu / seconds, this.rejected / seconds);
-    const mean = queue.inside(this.rate, this.slowdown);
-    // Of a long step the mean: what a moment of each of its seconds would say on average.
-    const spread = Math.sqrt(Math.max(0, mean - queue.backlog) / seconds);
-    // Of those inside, so many already were a step ago: as many more now have not been completed in between.
-    const stay = Math.exp((-1_000 * seconds) / (component.service.meanMs * this.slowdown));
-    const chance = stay * this.more + Math.sqrt(1 - stay ** 2) * spread * this.noise.normal();
-    const own = Math.round(Math.max(0, mean + chance));
-    const more = own - mean;
-    this.owed += queue.served - stay * (more - this.more);
-    const completed = Math.max(0, this.owed);
-    this.owed -= completed;
-    this.more = more;
+    const { inside, completed } = queue.count();
     this.windows.add({
       seconds,
       samples: this.samples,
@@ -195,7 +195,7 @@ class PlantTier {
       completed,
       rejected: this.rejected,
     });
-    this.inFlight = own + this.insideBelow(tiers);
+    this.inFlight = inside + this.insideBelow(tiers);
   }
 
   private recordSecond(cpu: number, rejected: number): void {

@@ -48,25 +48,6 @@ describe('mitosis simulate', { timeout: 240_000 }, () => {
     expect(out).toMatch(/^\(clairvoyant\)\s/m);
   });
 
-  it('says which requests take too long for what is simulated', async () => {
-    const recording = join(folder, 'slow.jsonl');
-    const second = (meanMs: number) => ({
-      rate: 4,
-      meanMs,
-      p95Ms: 2 * meanMs,
-      inFlight: (4 * meanMs) / 1_000,
-    });
-    const usage = { cpuCores: 0.1, memoryBytes: 5e7, instances: 20 };
-    const components = { front: { ...second(4_000), ...usage }, stock: { ...second(20), ...usage } };
-    const lines = Array.from({ length: 60 }, (_, i) => ({ atMs: i * 1_000, components, starts: {} }));
-    const header = { recording: 1, level: 'bookshop', startedAtMs: 0 };
-    writeFileSync(recording, [header, ...lines].map((line) => JSON.stringify(line)).join('\n'));
-    const { err, code } = await simulate('--calibrate', recording, '--scale', '0.02');
-    expect(code).toBe(0);
-    expect(err).toMatch(/requests of front \([34]\.?\d* s\) take longer than 2 s/);
-    expect(err).not.toContain('stock');
-  });
-
   it('shows in the documentation the very policy that is executed here', () => {
     const mine = readFileSync(example('mine.mjs'), 'utf8').trim();
     expect(readFileSync(join(root, 'docs/simulate.md'), 'utf8')).toContain(mine);
