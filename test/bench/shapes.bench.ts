@@ -3,6 +3,7 @@
  * that varies, objective, start-up, size) under loads of many kinds: `slo`, which has to find all of that out, beside `hpa` on
  * requests per second, which is told what an instance bears, at each target; a line of JSON each, then a Markdown table.
  * Options: --loads ramps,day (also walk, levels, growth, jobs, crowds, switch, seldom)   --hours 6   --seed 1
+ *   --told: `slo` is told how many requests an instance works on at once
  */
 import { parseArgs } from 'node:util';
 import { bareComponent, bareTypeGraph, type ScalingPolicy } from '@mitosis/contracts';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     loads: { type: 'string', default: 'ramps,day' },
     hours: { type: 'string', default: '6' },
     seed: { type: 'string', default: '1' },
+    told: { type: 'boolean', default: false },
   },
 });
 
@@ -227,7 +229,8 @@ const rows = SHAPES.flatMap((shape) =>
   values.loads.split(',').map((load): readonly string[] => {
     const { slo: own, 'hpa-rps': hpa } = CONTENDERS;
     const { tier, play } = stage(shape, load);
-    const slo = play(own, own.policy());
+    const { concurrency } = shape;
+    const slo = play(own, values.told ? { kind: 'slo', holdMs: 0, concurrency } : own.policy());
     const peers = hpa.knobs.map((knob) => play(hpa, hpa.policy(knob, tier)));
     const keeping = cheapest(peers, 1);
     console.log(JSON.stringify({ shape, load, slo, peers }));

@@ -148,6 +148,8 @@ export type ScalingPolicy =
       readonly kind: 'slo';
       /** No scale-in before the count was too high for this long; 0: the autoscaler's own setting (60 s). */
       readonly holdMs: number;
+      /** Requests an instance works on at once, 1 or more; absent: that is learned. */
+      readonly concurrency?: number;
     }
   | {
       /** Keeps the mean of a metric per instance at a value (HPA's ratio rule). */

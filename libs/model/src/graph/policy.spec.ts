@@ -31,6 +31,13 @@ describe('scaling policies of a composition', () => {
     });
   });
 
+  it('hold an objective, by what instances bear where that is said', () => {
+    const { a } = graphOf(
+      'services: { a: { command: x, x-mitosis: { objective: { p95: 1s }, scale: { min: 1, max: 9 }, policy: { kind: slo, hold: 20s, concurrency: 8 } } } }',
+    ).components;
+    expect(a?.policy).toEqual({ kind: 'slo', holdMs: 20_000, concurrency: 8 });
+  });
+
   it('are those of Kubernetes and Knative with the defaults they have there', () => {
     const hpa = policyOf('{ kind: hpa, metric: rps, value: 50/s }')?.policy;
     expect(hpa).toMatchObject({

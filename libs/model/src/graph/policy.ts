@@ -45,7 +45,7 @@ const defaultRules: readonly ThresholdRule[] = [
 
 /** Which settings each kind knows, so that one of another kind is not taken in silence. */
 const SETTINGS = {
-  slo: ['hold'],
+  slo: ['hold', 'concurrency'],
   target: ['metric', 'value', 'tolerance', 'down_window'],
   threshold: ['rules'],
   schedule: ['timezone', 'windows'],
@@ -72,7 +72,7 @@ const singleOf = (node: Node, service: Service, building: Building): SinglePolic
   if (kind === undefined) return undefined;
   rejectForeignSettings(node, kind, service, building);
   if (kind === 'fixed') return { kind };
-  if (kind === 'slo') return { kind, holdMs: durationMs(textOf(node, 'hold') ?? '') ?? 0 };
+  if (kind === 'slo') return sloOf(node);
   if (kind === 'target') return targetOf(node, service, building);
   if (kind === 'schedule') return scheduleOf(node, service, building);
   if (kind === 'external') return externalOf(node, service, building);
@@ -98,6 +98,12 @@ const rejectForeignSettings = (
         `policy ${kind} has no setting "${key}"`,
         known.length === 0 ? 'remove it' : `it has: ${known.join(', ')}`,
       );
+};
+
+const sloOf = (node: Node): SinglePolicy => {
+  const holdMs = durationMs(textOf(node, 'hold') ?? '') ?? 0;
+  const concurrency = numberOf(node, 'concurrency');
+  return { kind: 'slo', holdMs, ...(concurrency === undefined ? {} : { concurrency }) };
 };
 
 const scheduleOf = (node: Node, service: Service, building: Building): SinglePolicy => {

@@ -96,6 +96,7 @@ const policyMap = mapOf(
   {
     kind: policyName,
     hold: duration,
+    concurrency: positiveCount,
     metric: oneOfTexts(...METRICS),
     value: metricValue,
     tolerance: share,

@@ -49,7 +49,7 @@ export const isPolicyFile = ({ name }: PolicySpec): boolean => /[/\\]|\.(mjs|js|
 
 const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
   own: [],
-  slo: ['hold'],
+  slo: ['hold', 'concurrency'],
   target: ['target', 'metric'],
   threshold: ['target'],
   hpa: ['target', 'metric', 'down'],
@@ -118,7 +118,11 @@ export const policyOfSpec = (
   const value = share * (metric === 'rps' ? tier.capacity : tier.cpuCores);
   switch (name) {
     case 'slo':
-      return { kind: 'slo', holdMs: Number(options.hold ?? 0) * 1_000 };
+      return {
+        kind: 'slo',
+        holdMs: Number(options.hold ?? 0) * 1_000,
+        ...(options.concurrency === undefined ? {} : { concurrency: Number(options.concurrency) }),
+      };
     case 'hpa':
       return hpaOf(metric, value, Number(options.down ?? 300) * 1_000);
     case 'target':

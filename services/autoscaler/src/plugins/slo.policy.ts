@@ -25,10 +25,10 @@ import {
   concurrencyOf,
   EMPTY_MODEL,
   isGuessed,
-  observeInstances,
   serviceSpread,
   type InstanceModel,
 } from '../decide/instance-model.js';
+import { observeInstances } from '../decide/instance-learning.js';
 import type { ComponentObservation, RequestWindow } from '../decide/observation.js';
 import { hold, type Draft, type PolicyStep, type ScalingPolicyPlugin } from '../decide/policy.js';
 import {
@@ -157,11 +157,12 @@ const learn = (
   state: SloState,
   observation: ComponentObservation,
   window: RequestWindow,
+  said: number,
 ): Draft<SloState> => {
   const { nowMs } = observation;
   const inside = insideOf(observation);
   const bound = strictest(observation.objective);
-  const model = observeInstances(state.model, observation, bound?.ms ?? null);
+  const model = observeInstances(state.model, observation, bound?.ms ?? null, said);
   // What callers hold up is asked of it, too: once they have grown it comes, and by then it must be ready.
   const completed = window.rate + observation.heldBack;
   // A longer window than has passed tells again what was told before.
@@ -359,7 +360,7 @@ const step = (
 ): PolicyStep<SloState> => {
   const window = recentWindow(observation, state.demand.lastMs);
   if (window === null) return { state, recommendation: hold(observation, 'no fresh request metrics') };
-  const learned = learn(state, observation, window);
+  const learned = learn(state, observation, window, options.concurrency ?? 0);
   const forecast = forecastDemand(learned.demand, horizonOf(observation));
   const isAnswered = capacityOf(learned.model, observation.resources.limits.cpus) > 0;
   if (!isAnswered && (forecast.upper >= 1 || isCrowded(observation)))

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  capacityOf,
-  EMPTY_MODEL,
-  isGuessed,
-  observeInstances,
-  type InstanceModel,
-} from './instance-model.js';
+import { capacityOf, EMPTY_MODEL, isGuessed, type InstanceModel } from './instance-model.js';
+import { observeInstances } from './instance-learning.js';
 import { anObservation, aWindow, someRequests } from './observation.testing.js';
 
 /** Five instances that take 50 ms a request, one at a time. */
@@ -59,6 +54,7 @@ const steadily = (
   from: InstanceModel,
   seconds: number,
   seen: { readonly ready: number; readonly rate: number; readonly meanMs: number },
+  said = 0,
 ): InstanceModel => {
   let model = from;
   const { ready, rate, meanMs } = seen;
@@ -67,7 +63,7 @@ const steadily = (
     const inFlight = Math.round((rate * meanMs) / 1_000);
     const requests = someRequests(window, { inFlight });
     const at = { nowMs: 1_000_000 + second * 1_000, count: ready, ready, requests };
-    model = observeInstances(model, anObservation(at), 300);
+    model = observeInstances(model, anObservation(at), 300, said);
   }
   return model;
 };
@@ -103,6 +99,21 @@ describe('how many at once an instance bears', () => {
     const waiting = steadily(busy, 120, { ready: 5, rate: 160, meanMs: 50 });
     expect(waiting.capacity).toBeLessThan(1.15 * before);
     expect(waiting.capacity).toBeGreaterThan(160 / 5);
+  });
+
+  it('is what the user says, whatever slow seconds look like, until instances are full', () => {
+    const quiet = { ready: 2, rate: 16, meanMs: 50 };
+    expect(capacityOf(steadily(EMPTY_MODEL, 30, quiet), 0)).toBeLessThan(30);
+    const told = steadily(EMPTY_MODEL, 30, quiet, 8);
+    expect(capacityOf(told, 0)).toBeCloseTo(160, 0);
+    expect(isGuessed({ ...told, provenBusy: 2 })).toBe(false);
+    const slow = steadily(told, 60, { ...quiet, meanMs: 75 }, 8);
+    expect(capacityOf(slow, 0)).toBeGreaterThan(100);
+    // Two at once is what they really bear: twenty requests are inside, and eighty a second are completed.
+    const full = steadily(told, 60, { ready: 2, rate: 80, meanMs: 250 }, 8);
+    expect(capacityOf(full, 0)).toBeCloseTo(40, 0);
+    // It is known from then on.
+    expect(capacityOf(steadily(full, 60, { ...quiet, rate: 60 }, 8), 0)).toBeLessThan(45);
   });
 
   it('is not doubted by slow seconds while no more are inside than it has borne', () => {
