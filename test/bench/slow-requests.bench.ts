@@ -54,8 +54,8 @@ const objectiveOf = ({ objectiveMs }: SlowComponent): Objective => ({
   throughput: null,
 });
 
-/** Each request by itself; `fromS`: seconds before are not judged. */
-const playedExactly = (component: SlowComponent, policy: ScalingPolicy) => {
+/** Each request by itself. */
+const playedExactly = (component: SlowComponent, policy: ScalingPolicy): Played => {
   const { workers, serviceMs, startS, peak } = component;
   const seconds = new PoolSimulation({
     seed: Number(values.seed),
@@ -69,38 +69,37 @@ const playedExactly = (component: SlowComponent, policy: ScalingPolicy) => {
     seconds: SECONDS,
     load: (second) => peak * shareAt(second),
   }).run();
-  return (fromS: number): Played => {
-    const judged = seconds.slice(fromS);
-    const sum = (of: (second: (typeof seconds)[number]) => number): number =>
-      judged.reduce((all, second) => all + of(second), 0);
-    const completed = sum((second) => second.completed);
-    return {
-      late: (100 * sum((second) => second.late)) / Math.max(1, completed),
-      instanceHours: sum((second) => second.count) / HOUR_S,
-    };
+  const sum = (of: (second: (typeof seconds)[number]) => number): number =>
+    seconds.reduce((all, second) => all + of(second), 0);
+  const completed = sum((second) => second.completed);
+  return {
+    late: (100 * sum((second) => second.late)) / Math.max(1, completed),
+    instanceHours: sum((second) => second.count) / HOUR_S,
   };
 };
 
-/** Once the component is known to who began with one instance of it. */
-const KNOWN_S = 1_800;
 /** Of the exact simulation's service times a half is constant, a half exponential. */
 const SCV = 0.25;
 /** It turns nobody away. */
 const PATIENCE_S = 300;
 
-/** The same from `KNOWN_S` on as `mitosis simulate` plays it. */
+/** The same as `mitosis simulate` plays it. */
 const playedAsSimulated = (component: SlowComponent, policy: ScalingPolicy): Played => {
   const { workers: concurrency, serviceMs, startS, peak } = component;
   const front = bareComponent('front', { policy, scale: SCALE });
   const service = { meanMs: serviceMs, scv: SCV };
   const traits = { front: { ...ASSUMED, service, concurrency, startMs: 1_000 * startS } };
-  const rates = Float64Array.from({ length: SECONDS - KNOWN_S }, (_, i) => peak * shareAt(KNOWN_S + i));
+  // Nothing in the first second, so that it begins with one instance, too.
+  const rates = Float64Array.from({ length: SECONDS }, (_, second) =>
+    second > 0 ? peak * shareAt(second) : 0,
+  );
   const run = runLevel({
     ...RUN_DEFAULTS,
     settings: SETTINGS,
     application: applicationOf(bareTypeGraph('one', [front], { objective: objectiveOf(component) }), traits),
     trace: { name: 'day', binS: 1, rates },
     seed: Number(values.seed),
+    warmupS: 0,
     patienceS: PATIENCE_S,
   });
   return { late: (100 * run.late) / run.requests, instanceHours: run.instanceSeconds / HOUR_S };
@@ -114,42 +113,34 @@ const rows = COMPONENTS.map((component): readonly string[] => {
   const capacity = (1_000 * workers) / serviceMs;
   const { slo: own, 'hpa-rps': hpa } = CONTENDERS;
   const tier = { capacity, concurrency: workers, cpuCores: workers };
-  const slo = playedExactly(component, own.policy());
-  const sloTold = playedExactly(component, { kind: 'slo', holdMs: 0, concurrency: workers })(0);
+  const policies = {
+    slo: own.policy(),
+    told: { kind: 'slo', holdMs: 0, concurrency: workers } as const,
+  };
+  const slo = playedExactly(component, policies.slo);
+  const sloTold = playedExactly(component, policies.told);
   const peers = hpa.knobs.map((knob) => {
-    const policy = hpa.policy(knob, tier);
-    return { knob, policy, whole: playedExactly(component, policy) };
+    const policy = hpa.policy(knob, { capacity, concurrency: workers, cpuCores: workers });
+    return { knob, policy, ...playedExactly(component, policy) };
   });
   const [keeping] = peers
-    .filter(({ whole }) => whole(0).late <= 1)
-    .toSorted((a, b) => a.whole(0).instanceHours - b.whole(0).instanceHours);
+    .filter(({ late }) => late <= 1)
+    .toSorted((a, b) => a.instanceHours - b.instanceHours);
   const simulated = {
-    slo: playedAsSimulated(component, own.policy()),
+    slo: playedAsSimulated(component, policies.slo),
+    told: playedAsSimulated(component, policies.told),
     hpa: keeping === undefined ? null : playedAsSimulated(component, keeping.policy),
   };
-  const known = { slo: slo(KNOWN_S), hpa: keeping?.whole(KNOWN_S) ?? null };
-  const judged = peers.map(({ knob, whole }) => ({ knob, ...whole(0) }));
-  console.log(
-    JSON.stringify({
-      bench: 'slow-requests',
-      component,
-      slo: slo(0),
-      sloTold,
-      peers: judged,
-      known,
-      simulated,
-    }),
-  );
+  console.log(JSON.stringify({ bench: 'slow-requests', component, slo, told: sloTold, peers, simulated }));
   let busyS = 0;
   for (let second = 0; second < SECONDS; second += 1) busyS += (peak * shareAt(second)) / capacity;
   return [
     `${workers} at once, ${serviceMs / 1_000} s, within ${objectiveMs / 1_000} s, up to ${peak} a second, start ${startS} s`,
     (busyS / HOUR_S).toFixed(1),
-    told(slo(0)),
+    told(slo),
     told(sloTold),
-    told(keeping?.whole(0) ?? null),
-    `${told(known.slo)}, ${told(known.hpa)}`,
-    `${told(simulated.slo)}, ${told(simulated.hpa)}`,
+    told(keeping ?? null),
+    [simulated.slo, simulated.told, simulated.hpa].map(told).join(' · '),
   ];
 });
 
@@ -160,8 +151,7 @@ console.log(
     '`slo`: late % @ h',
     'told how many at once',
     '`hpa` that keeps 1 %',
-    'both after half an hour',
-    'as `simulate` plays them',
+    'these three as `simulate` plays them',
   ]),
 );
 for (const row of rows) console.log(markdownRow(row));

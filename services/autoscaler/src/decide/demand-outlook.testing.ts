@@ -13,14 +13,18 @@ export interface SeenOutlook {
   readonly levels: ReadonlyMap<number, number>;
 }
 
-export const outlookAfter = (rates: readonly number[], horizonMs: number): SeenOutlook => {
+export const outlookAfter = (
+  rates: readonly number[],
+  horizonMs: number,
+  scale = USUAL_SCALE,
+): SeenOutlook => {
   let demand = EMPTY_DEMAND;
   let outlook = EMPTY_OUTLOOK;
   const levels = new Map<number, number>();
   rates.forEach((completed, second) => {
     const nowMs = BEGIN_MS + second * 1_000;
     demand = observeDemand(demand, { nowMs, completed, seconds: 1, inside: 0 });
-    outlook = observeOutlook(outlook, demand, horizonMs, USUAL_SCALE);
+    outlook = observeOutlook(outlook, demand, horizonMs, scale);
     levels.set(nowMs, outlook.level);
   });
   return { outlook, levels };

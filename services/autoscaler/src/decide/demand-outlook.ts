@@ -109,13 +109,23 @@ const TREND_SHARE = 0.9;
 /** Variance of the median of three samples of a second over that of one. */
 const MEDIAN_VARIANCE = 0.6;
 
+/** Standard deviations between a count and what it is on average, also where that is next to nothing (Anscombe 1948). */
+const deviationsOf = (count: number, mean: number): number =>
+  2 * Math.abs(Math.sqrt(count + 3 / 8) - Math.sqrt(mean + 3 / 8));
+
 const jumped = (state: OutlookState, demand: DemandState): boolean => {
   const alone = demand.seconds >= ALONE_S;
   if (demand.recent.length < 3 && !alone) return false;
   const dispersion = Math.max(1, demand.dispersion);
   const share = alone ? 1 / demand.seconds : MEDIAN_VARIANCE;
-  const variance = Math.max(state.level, 1) * dispersion * (share + 1 / state.samples);
-  return Math.abs(median(demand.recent) - state.level) > JUMP_DEVIATIONS * Math.sqrt(variance);
+  const variance = dispersion * (share + 1 / state.samples);
+  const latest = median(demand.recent);
+  // Where a request keeps an instance busy for long, two seconds with three of them are no jump from half a one each.
+  const deviations =
+    state.unit < 1
+      ? deviationsOf(latest, state.level)
+      : Math.abs(latest - state.level) / Math.sqrt(Math.max(state.level, 1));
+  return deviations > JUMP_DEVIATIONS * Math.sqrt(variance);
 };
 
 const followLevel = (state: Draft<OutlookState>, demand: DemandState, averageS: number): void => {

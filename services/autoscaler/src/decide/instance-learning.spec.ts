@@ -87,6 +87,14 @@ describe('how many at once an instance bears', () => {
     expect(capacityOf(model, 0)).toBeGreaterThan(75);
   });
 
+  it('is seen over minutes where even a long window has few requests', () => {
+    // Two a second and instance at half a second each: a minute of 480 leaves a fifth of it to chance.
+    const half: InstanceModel = { ...known, serviceMs: 500, serviceP95Ms: 900, provenBusy: 0.5 };
+    const model = steadily(half, 400, { ready: 4, rate: 8, meanMs: 500 });
+    expect(model.provenBusy).toBeGreaterThan(0.9);
+    expect(model.provenBusy).toBeLessThanOrEqual(1);
+  });
+
   it('is tried where one is all that was ever asked and nothing waits', () => {
     const one: InstanceModel = { ...known, serviceMs: 30, serviceP95Ms: 60, provenBusy: 0.8, busy: 0.8 };
     const before = capacityOf(one, 0);
@@ -139,6 +147,19 @@ describe('service time', () => {
     }
     expect(model.serviceMs).toBeGreaterThan(44);
     expect(model.serviceMs).toBeLessThan(58);
+  });
+
+  it('is that of many windows where each has few requests and shares most of them with the one before', () => {
+    let model: InstanceModel = { ...known, serviceMs: 10_000, serviceP95Ms: 18_000 };
+    for (let second = 0; second < 1_800; second += 1) {
+      const last10 = aWindow({ rate: 2, meanMs: 10_000 * (1 + 0.2 * Math.sin(0.43 * second)) });
+      const last60 = aWindow({ rate: 2, meanMs: 10_000 * (1 + 0.1 * Math.sin(0.071 * second)), seconds: 60 });
+      const requests = { ...someRequests(last10), last60, inFlight: 20 };
+      const at = { nowMs: 1_000_000 + second * 1_000, count: 30, ready: 30, requests };
+      model = observeInstances(model, anObservation(at), 30_000);
+    }
+    expect(model.serviceMs).toBeGreaterThan(9_600);
+    expect(model.serviceMs).toBeLessThan(10_400);
   });
 
   it('is learned anew where requests become heavier: with so few inside none of them waits', () => {
@@ -280,6 +301,21 @@ describe('capacity of an instance', () => {
     expect(model.capacity).toBe(0);
     // But where they stay slow, something waits.
     expect(steadily(model, 60, { ready: 1, rate: 10, meanMs: 70 }).capacity).toBeGreaterThan(0);
+  });
+
+  it('is not read from a minute of few requests that took somewhat longer, but from several', () => {
+    const slow: InstanceModel = { ...known, serviceMs: 10_000, serviceP95Ms: 18_000, provenBusy: 0.9 };
+    const after = (seconds: number): number => {
+      let model = slow;
+      for (let second = 0; second < seconds; second += 1) {
+        const requests = someRequests(aWindow({ rate: 2, meanMs: 14_000 }), { inFlight: 28 });
+        const at = { nowMs: 1_000_000 + second * 1_000, count: 20, ready: 20, requests };
+        model = observeInstances(model, anObservation(at), 30_000);
+      }
+      return model.capacity;
+    };
+    expect(after(60)).toBe(0);
+    expect(after(240)).toBeGreaterThan(0);
   });
 
   /** A pool that is asked as much as it is thought to bear but for a twentieth; each of it really completes `limit` a second. */

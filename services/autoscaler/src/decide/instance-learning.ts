@@ -5,7 +5,14 @@
  */
 import { startMsOf } from './horizon.js';
 import { gainOver } from './cadence.js';
-import { chooseWindow, perInstance, sureRateOf, usable, type InstanceWindow } from './instance-window.js';
+import {
+  chooseWindow,
+  perInstance,
+  steadier,
+  sureRateOf,
+  usable,
+  type InstanceWindow,
+} from './instance-window.js';
 import {
   capacityOf,
   concurrencyOf,
@@ -76,25 +83,27 @@ const firstGain = ({ windows }: InstanceModel): number => (windows < FIRST_WINDO
 
 /**
  * What a window changes of what a request takes. Of few requests, or of such that take unlike long, every second one is below the mean
- * by chance: only what ten seconds say as well is believed, and of more than before the lesser.
+ * by chance: only what a longer one says as well is believed, and of more than before the lesser.
  */
 const learnService = (
   model: Draft<InstanceModel>,
   observation: ComponentObservation,
+  window: RequestWindow,
   seen: InstanceWindow,
   { calm, longer }: { readonly calm: boolean; readonly longer: boolean },
 ): void => {
   const { serviceKnown, serviceMs } = model;
   const isLess = seen.ownMs < serviceMs;
   if (!isLess && !calm) return;
-  const { last10 } = observation.requests ?? {};
-  const steady = serviceKnown && usable(observation, last10) ? perInstance(observation, model, last10) : seen;
+  const steady = serviceKnown ? perInstance(observation, model, steadier(observation, window)) : seen;
   if (steady.ownMs < serviceMs !== isLess) return;
   const told = isLess || steady.ownMs < seen.ownMs ? steady : seen;
   const blurred = serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
   const gains = seen.outsideMs > 0 ? GAINS_OF_A_DIFFERENCE : GAINS;
   const usual = isLess ? gains.less : longer ? gains.longer : blurred ? gains.blurred : gains.more;
-  const gain = Math.max(gainOver(usual, seen.tells), firstGain(model));
+  // Of windows that overlap each tells little that is new, unless all of them are far below.
+  const isFar = CALM_RATIO * told.ownMs < serviceMs;
+  const gain = Math.max(gainOver(usual, isFar ? seen.tells : seen.fresh * seen.tells), firstGain(model));
   model.serviceMs += gain * (told.ownMs - serviceMs);
   model.serviceP95Ms += gain * (told.ownP95Ms - model.serviceP95Ms);
   model.serviceKnown ||= calm;
@@ -111,6 +120,19 @@ const endSaturated = (model: Draft<InstanceModel>): void => {
   beginMeasurement(model);
 };
 
+/** Of calm windows the mean of so many seconds is taken, which of few requests says more than any of them. */
+const CALM_S = 300;
+/** Standard deviations that it may be above what is usual by chance: it is looked at anew but every few minutes. */
+const CALM_DEVIATIONS = 3;
+
+const averageCalm = (model: Draft<InstanceModel>, { rate, seconds }: InstanceWindow): void => {
+  model.calmS = Math.min(CALM_S, model.calmS + seconds);
+  model.calmRate += Math.min(1, seconds / model.calmS) * (rate - model.calmRate);
+};
+
+const sureCalmMean = ({ calmRate, calmS }: InstanceModel, ready: number): number =>
+  calmRate - CALM_DEVIATIONS * Math.sqrt(calmRate / (calmS * ready));
+
 /** The highest sure rate of windows in which nothing waited: longer ones leave less to chance. */
 const sureCalmRate = (
   model: InstanceModel,
@@ -126,7 +148,7 @@ const sureCalmRate = (
     const tells = rate > sure && (model.capacity === 0 || rate * model.serviceMs > 1_000 * model.provenBusy);
     if (tells && perInstance(observation, model, window).ownMs < CALM_RATIO * model.serviceMs) sure = rate;
   }
-  return sure;
+  return Math.max(sure, sureCalmMean(model, observation.ready));
 };
 
 /** Factor by which more is asked of an instance over so many seconds, to see whether anything waits then. */
@@ -166,6 +188,7 @@ const learnCalm = (
   seen: InstanceWindow,
 ): void => {
   endSaturated(model);
+  averageCalm(model, seen);
   const sureRate = sureCalmRate(model, observation, seen);
   model.provenBusy = Math.max(model.provenBusy, Math.min(seen.busy, (sureRate * model.serviceMs) / 1_000));
   model.hinted = Math.max(0, model.hinted - seen.seconds);
@@ -223,8 +246,13 @@ const learnSaturated = (model: Draft<InstanceModel>, seen: InstanceWindow, ready
   beginMeasurement(model);
 };
 
-/** Once in a while ten seconds look as if something had waited, where nothing does: the fewer requests and the less alike, the more often. */
-const HINTED_MIN_S = 20;
+/**
+ * So many windows must look as if something had waited. Once in a while one does where nothing waits: the fewer requests and the less
+ * alike, the more often.
+ */
+const HINTED_WINDOWS = 2;
+/** Of what is measured in one of them: a burst looks like this, too, and windows longer than ten seconds overlap the more. */
+const MODERATE_GAIN = 0.1;
 
 /** Utilisation of a pool whose answers take `ratio` times the service time, if that is waiting. */
 const utilisationOf = (model: InstanceModel, ready: number, ratio: number): number => {
@@ -233,11 +261,15 @@ const utilisationOf = (model: InstanceModel, ready: number, ratio: number): numb
   return utilisationAt(ratio, ready * concurrencyOf(model), variability);
 };
 
-/** Ten steady seconds somewhat above the service time give the utilisation by the queueing formula, and so the capacity. */
-const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObservation): void => {
+/** A steady window somewhat above the service time gives the utilisation by the queueing formula, and so the capacity. */
+const learnModerate = (
+  model: Draft<InstanceModel>,
+  observation: ComponentObservation,
+  chosen: RequestWindow,
+): void => {
   endSaturated(model);
-  const window = observation.requests?.last10;
-  if (!usable(observation, window) || model.serviceMs === 0) return;
+  const window = steadier(observation, chosen);
+  if (window === observation.requests?.last1 || model.serviceMs === 0) return;
   // What the user says needs no hints: where it is wrong instances show it by being full.
   if (model.said > 0 && model.limit === 0) return;
   const seen = perInstance(observation, model, window);
@@ -246,14 +278,13 @@ const learnModerate = (model: Draft<InstanceModel>, observation: ComponentObserv
   if (ratio < CALM_RATIO || ratio >= SATURATED_RATIO || blurred) return;
   if (model.capacity === 0) {
     model.hinted += seen.seconds;
-    if (model.hinted < HINTED_MIN_S) return;
+    if (model.hinted < HINTED_WINDOWS * window.seconds) return;
   }
   const utilisation = utilisationOf(model, observation.ready, ratio);
   // However the wait is read, an instance works on one request at least, and on as many as it was seen to work on.
   const atLeast = (1_000 * surelyBusy(model)) / seen.ownMs;
   const measured = Math.max(seen.rate / Math.max(utilisation, 0.05), atLeast);
-  // One window says little: bursts look like this, too.
-  learnCapacity(model, measured, capacityOf(model, 0), 0.1);
+  learnCapacity(model, measured, capacityOf(model, 0), Math.min(MODERATE_GAIN, 1 / window.seconds));
 };
 
 /** Of the requests that were inside if some waited: where there are fewer, none does. */
@@ -331,11 +362,11 @@ const learn = (
   // Slow without anything waiting is a slow moment of the instances, not a want of them; many inside whose answers are as
   // quick as ever are chance. Taken for saturation both would make a capacity of what was merely asked.
   const slow = bornLate || seen.ownMs >= CALM_RATIO * model.serviceMs;
-  learnService(model, observation, seen, { calm, longer });
+  learnService(model, observation, window, seen, { calm, longer });
   if (calm) learnCalm(model, observation, seen);
   else if (ratio >= SATURATED_RATIO && slow && seen.busy >= WAITING_BUSY_MIN * surelyBusy(model))
     learnSaturated(model, seen, observation.ready);
-  else learnModerate(model, observation);
+  else learnModerate(model, observation, window);
 };
 
 /** Of the rates of congested windows: a few requests are more or less by chance. */

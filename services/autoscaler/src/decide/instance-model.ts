@@ -30,6 +30,9 @@ export type InstanceModel = {
   readonly patience: number;
   /** Requests an instance works on at once, as the user says; 0: not said. */
   readonly said: number;
+  /** Completed per second and instance in windows in which nothing waited, on average, and over how many seconds. */
+  readonly calmRate: number;
+  readonly calmS: number;
   /** Highest concurrency per instance seen while nothing waited. */
   readonly provenBusy: number;
   /** Requests at once that an instance which was never seen to bear several is taken to bear. */
@@ -66,6 +69,8 @@ export const EMPTY_MODEL: InstanceModel = {
   unmet: 0,
   patience: PATIENCE_S,
   said: 0,
+  calmRate: 0,
+  calmS: 0,
   provenBusy: 0,
   stretch: 1,
   provenRate: 0,

@@ -7,6 +7,8 @@ export interface InstanceWindow {
   readonly seconds: number;
   /** Windows of a second that tell as much of what a request takes: of few requests fewer than seconds. */
   readonly tells: number;
+  /** Share of the window that was not looked at before, 0..1. */
+  readonly fresh: number;
   readonly rate: number;
   /** What the rate is at least, but for chance: the highest of many windows must not count as proven. */
   readonly sureRate: number;
@@ -48,6 +50,13 @@ export const chooseWindow = (observation: ComponentObservation): RequestWindow |
   return observation.downstream === null && usable(observation, last60) ? last60 : null;
 };
 
+/** A longer window than the chosen one: what both say is no chance. The chosen one itself where none is longer. */
+export const steadier = (observation: ComponentObservation, chosen: RequestWindow): RequestWindow => {
+  const { last1, last10, last60 } = observation.requests ?? {};
+  const longer = chosen === last1 ? last10 : observation.downstream === null ? last60 : null;
+  return usable(observation, longer) ? longer : chosen;
+};
+
 /** Standard deviations of a count that a window may be above the mean by chance. */
 const CHANCE_DEVIATIONS = 4;
 
@@ -83,6 +92,7 @@ export const perInstance = (
   return {
     seconds,
     tells: Math.min(seconds, TELLS_MAX, Math.max(1, (window.rate * seconds) / REQUESTS_MIN)),
+    fresh: Math.min(1, seconds / window.seconds),
     rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
     sureRate: sureRateOf(observation, window),
     ownMs: Math.max(window.meanMs - outsideMs, 0.01),

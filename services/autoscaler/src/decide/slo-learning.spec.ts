@@ -34,6 +34,13 @@ describe('outlook on demand', () => {
     expect(look([...steady(50, 60), 250]).level).toBeLessThan(60);
   });
 
+  it('takes two seconds with three requests for no jump where one in three seconds is usual, but seven for one', () => {
+    const slow = { unit: 1 / 256, averageS: 180 };
+    const usual = Array.from({ length: 600 }, (_, second) => (second % 3 === 0 ? 1 : 0));
+    expect(outlookAfter([...usual, 3, 0, 3], 60_000, slow).outlook.level).toBeLessThan(0.6);
+    expect(outlookAfter([...usual, 7, 0, 7], 60_000, slow).outlook.level).toBeGreaterThan(3);
+  });
+
   it('learns how often the load leaps', () => {
     const leaping = Array.from({ length: 1_200 }, (_, second) => (second % 60 < 50 ? 50 : 400));
     expect(highestAbove(look([...leaping, ...steady(50, 20)]), 300)).toBeGreaterThan(0.03);

@@ -7,8 +7,12 @@ import { strictest } from './slo-text.js';
 /** Late share that a bound allows. */
 export const allowedOf = (percentile: number): number => Math.max(0.001, 1 - percentile / 100);
 
-/** Dependencies take much longer than usual: lateness is theirs, and more instances would not shorten it. */
-const isExcused = (model: InstanceModel, observation: ComponentObservation): boolean => {
+/** Where so much may pass, minutes are late before anything can be known of an instance: no later headroom makes that undone. */
+const LONG_MS = 1_000;
+
+/** Nobody could have known yet; or dependencies take much longer than usual: lateness is theirs, and more instances would not shorten it. */
+const isExcused = (model: InstanceModel, observation: ComponentObservation, boundMs: number): boolean => {
+  if (!model.serviceKnown && boundMs >= LONG_MS) return true;
   const outsideMs = observation.downstream?.last10Ms ?? 0;
   return outsideMs > 2 * model.outsideMs && outsideMs > model.serviceMs;
 };
@@ -23,7 +27,7 @@ export const lateSampleOf = (model: InstanceModel, observation: ComponentObserva
     rejectedRate: requests?.rejectedRate ?? 0,
     boundMs: bound.ms,
     percentile: bound.percentile,
-    excused: isExcused(model, observation),
+    excused: isExcused(model, observation, bound.ms),
   };
   return { ...judged, nowMs, allowed: allowedOf(judged.percentile) };
 };
