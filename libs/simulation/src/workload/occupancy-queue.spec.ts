@@ -41,7 +41,7 @@ interface Play {
 }
 
 const steady = (one: Case): Play => ({
-  seconds: Math.round(Math.min(80_000, Math.max(120, 50_000 / rateOf(one)))),
+  seconds: Math.round(Math.min(150_000, Math.max(120, 50_000 / rateOf(one)))),
   rate: () => rateOf(one),
   servers: () => one.servers,
 });
