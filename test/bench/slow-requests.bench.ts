@@ -120,7 +120,7 @@ const rows = COMPONENTS.map((component): readonly string[] => {
   const slo = playedExactly(component, policies.slo);
   const sloTold = playedExactly(component, policies.told);
   const peers = hpa.knobs.map((knob) => {
-    const policy = hpa.policy(knob, { capacity, concurrency: workers, cpuCores: workers });
+    const policy = hpa.policy(knob, tier);
     return { knob, policy, ...playedExactly(component, policy) };
   });
   const [keeping] = peers
