@@ -46,7 +46,7 @@ export class FluidQueue implements PoolQueue {
   private arrived = 0;
   private left = 0;
   private oldest = 0;
-  /** Inside than the mean number, by chance. */
+  /** So many more are inside than on average, by chance. */
   private more = 0;
   /** Completions that are not told yet: nobody counts fewer than none. */
   private owed = 0;
