@@ -15,6 +15,8 @@ import { until } from '../level/until.js';
 const LEVELS = ['shop', 'shop.catalog'] as const;
 const COMPOSE = join(REPOSITORY, 'examples/shop/compose.yaml');
 const RATE = 30;
+/** Requests wait for so long while nothing serves and somebody brings it back. */
+const BROUGHT_BACK_MS = 30_000;
 
 const kill = (pid: number): void => void process.kill(pid, 'SIGKILL');
 
@@ -160,6 +162,10 @@ describe('the shop', () => {
   });
 
   it('is brought back by `mitosis up` after agent and management died together', async () => {
+    // On a slow machine this takes as long as requests wait elsewhere.
+    await load.stop();
+    load = startLoad(url, RATE, { timeoutMs: BROUGHT_BACK_MS });
+    await until('twenty answers', () => load.counts.ok > 20 || undefined, 10_000);
     const before = applicationPids();
     pidsOf((found) => found.instance.startsWith('mitosis-') || found.command.includes('agent')).forEach(kill);
     const up = await host.mitosis('up', COMPOSE);
