@@ -303,6 +303,13 @@ describe('capacity of an instance', () => {
     expect(steadily(model, 60, { ready: 1, rate: 10, meanMs: 70 }).capacity).toBeGreaterThan(0);
   });
 
+  it('is not refuted by what was completed for minutes before it was measured', () => {
+    const quick: InstanceModel = { ...known, calmRate: 15, calmS: 300 };
+    const limited = seen(quick, 50, 500, 40, 20, 5);
+    expect(limited.limit).toBeCloseTo(10, 0);
+    expect(capacityOf(steadily(limited, 60, { ready: 5, rate: 20, meanMs: 55 }), 0)).toBeLessThan(12);
+  });
+
   it('is not read from a minute of few requests that took somewhat longer, but from several', () => {
     const slow: InstanceModel = { ...known, serviceMs: 10_000, serviceP95Ms: 18_000, provenBusy: 0.9 };
     const after = (seconds: number): number => {

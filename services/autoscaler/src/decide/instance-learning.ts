@@ -220,6 +220,9 @@ const learnCapacity = (model: Draft<InstanceModel>, measured: number, from: numb
   if (model.unmet > model.patience) model.patience = Math.min(PATIENCE_MAX_S, 2 * model.patience);
   model.unmet = 0;
   model.hinted = 0;
+  // What was completed before says nothing against it: requests may have become heavier.
+  model.calmRate = 0;
+  model.calmS = 0;
 };
 
 /** Completions a measurement is made of: of a small pool a second's burst looks like saturation, and says little. */
