@@ -6,6 +6,7 @@
  */
 import type { Noise } from './noise.js';
 import {
+  longerWith,
   NO_SLOW,
   sharesWith,
   type Counted,
@@ -40,7 +41,6 @@ export class FluidQueue implements PoolQueue {
   private chance = 0;
   private waitMs = 0;
   private shares: Shares = NO_SLOW;
-  private slowFactor = 1;
   /** Requests arrived before each second, and those that had left before the last one. */
   private readonly arrivedBefore = new Float64Array(RING);
   private arrived = 0;
@@ -73,8 +73,7 @@ export class FluidQueue implements PoolQueue {
     const serviceS = (this.sampler.meanMs * slowdown) / 1_000;
     // Servers of usual speed that could do the same.
     const offered = (rate * serviceS) / this.options.concurrency;
-    this.shares = slow === null ? NO_SLOW : sharesWith(slow, ready, offered);
-    this.slowFactor = slow?.factor ?? 1;
+    this.shares = sharesWith(slow, ready, offered);
     const worth = servers * this.shares.worth;
     const capacity = worth / serviceS;
     // Only where the pool is busy throughout does the spread of service times show in what it completes.
@@ -128,7 +127,7 @@ export class FluidQueue implements PoolQueue {
     const chance = fluidMs > 0 ? 1 : this.chance;
     const wait = v < chance ? -Math.log(1 - v / chance) * this.waitMs : 0;
     if (this.slowShare === 0) return own + wait + fluidMs;
-    const factor = w < this.slowShare ? this.slowFactor : 1;
+    const factor = w < this.slowShare ? this.shares.factor : 1;
     return factor * (own + this.shares.worth * (wait + fluidMs));
   }
 
@@ -172,7 +171,7 @@ export class FluidQueue implements PoolQueue {
 
   private meanInside(): number {
     const { backlog, capacity, rate, chance, waitMs } = this;
-    const serviceS = (1 + this.slowShare * (this.slowFactor - 1)) * this.serviceS;
+    const serviceS = longerWith(this.shares) * this.serviceS;
     return backlog > 0
       ? backlog + capacity * serviceS
       : Math.min(capacity, rate) * serviceS + (rate * chance * waitMs) / 1_000;

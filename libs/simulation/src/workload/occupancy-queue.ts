@@ -6,6 +6,7 @@
  */
 import type { Noise } from './noise.js';
 import {
+  longerWith,
   NO_SLOW,
   sharesWith,
   type Counted,
@@ -70,7 +71,6 @@ export class OccupancyQueue implements PoolQueue {
   private part = 0;
   private serviceS: number;
   private shares: Shares = NO_SLOW;
-  private slowFactor = 1;
   /** What left in the last step, and how far the draws have come in it. */
   private done: Ending[] = [];
   private drawn = 0;
@@ -92,8 +92,7 @@ export class OccupancyQueue implements PoolQueue {
     const { concurrency, patienceS } = this.options;
     const servers = ready * concurrency;
     this.serviceS = (this.sampler.meanMs * slowdown) / 1_000;
-    this.shares = slow === null ? NO_SLOW : sharesWith(slow, ready, (rate * this.serviceS) / concurrency);
-    this.slowFactor = slow?.factor ?? 1;
+    this.shares = sharesWith(slow, ready, (rate * this.serviceS) / concurrency);
     this.done = [];
     this.drawn = 0;
     this.before = 0;
@@ -112,7 +111,7 @@ export class OccupancyQueue implements PoolQueue {
     this.backlog = this.part + weightOf(this.waiting);
     this.rejected =
       servers === 0 ? 0 : this.reject((servers * this.shares.worth * patienceS) / this.serviceS);
-    this.throughRate = this.busy / (this.serviceS * (1 + this.slowShare * (this.slowFactor - 1)));
+    this.throughRate = this.busy / (this.serviceS * longerWith(this.shares));
   }
 
   abandon(): number {
@@ -200,7 +199,7 @@ export class OccupancyQueue implements PoolQueue {
     const { noise, slowShare } = this;
     // Parcels of a second are spread evenly over the distribution: chance is in their weights.
     const u = weight > 1 ? ((order % PARCELS) + noise.uniform()) / PARCELS : noise.uniform();
-    const factor = slowShare > 0 && noise.uniform() < slowShare ? this.slowFactor : 1;
+    const factor = slowShare > 0 && noise.uniform() < slowShare ? this.shares.factor : 1;
     const endsS = beginsS + factor * this.sampler.draw(u) * (this.serviceS / this.sampler.meanMs);
     return { endsS, tookMs: 1_000 * (endsS - arrivedS), weight };
   }

@@ -64,11 +64,16 @@ export interface PoolQueue {
 export interface Shares {
   /** Of the requests, those that slow instances serve, 0..1. */
   readonly slow: number;
+  /** Times the service time there. */
+  readonly factor: number;
   /** What the pool can do beside one without slow instances, 0..1. */
   readonly worth: number;
 }
 
-export const NO_SLOW: Shares = { slow: 0, worth: 1 };
+export const NO_SLOW: Shares = { slow: 0, factor: 1, worth: 1 };
+
+/** Service time on average, by the usual one. */
+export const longerWith = ({ slow, factor }: Shares): number => 1 + slow * (factor - 1);
 
 /**
  * Who serves what where some of `ready` instances are slow and `offered` instances of usual speed would be busy. The
@@ -76,17 +81,18 @@ export const NO_SLOW: Shares = { slow: 0, worth: 1 };
  * `b / (1 − b) = a · service` of its time with one `a` for all; when none is, queues are equally long, so that each
  * serves by its speed and waiting takes as long as service.
  */
-export const sharesWith = (slow: SlowInstances, ready: number, offered: number): Shares => {
+export const sharesWith = (slow: SlowInstances | null, ready: number, offered: number): Shares => {
+  if (slow === null) return NO_SLOW;
   const count = Math.min(slow.count, ready);
   const { factor } = slow;
   const usual = ready - count;
   const able = usual + count / factor;
   const worth = ready > 0 ? able / ready : 1;
   if (count === 0 || offered <= 0 || offered >= able)
-    return { slow: able > 0 ? count / factor / able : 0, worth };
+    return { slow: able > 0 ? count / factor / able : 0, factor, worth };
   // In units of the usual service time: usual · a / (1 + a) + count · a / (1 + a · factor) = offered.
   const square = factor * (able - offered);
   const linear = ready - offered * (1 + factor);
   const a = (Math.sqrt(linear * linear + 4 * square * offered) - linear) / (2 * square);
-  return { slow: (count * a) / (1 + a * factor) / offered, worth };
+  return { slow: (count * a) / (1 + a * factor) / offered, factor, worth };
 };

@@ -7,6 +7,7 @@ import { startMsOf } from './horizon.js';
 import { gainOver } from './cadence.js';
 import {
   chooseWindow,
+  minuteOf,
   perInstance,
   steadier,
   sureRateOf,
@@ -139,10 +140,8 @@ const sureCalmRate = (
   observation: ComponentObservation,
   seen: InstanceWindow,
 ): number => {
-  const { downstream, requests } = observation;
   let sure = seen.sureRate;
-  // Of dependencies no longer window than ten seconds is known, by which theirs could be taken out.
-  for (const window of [requests?.last10, downstream === null ? requests?.last60 : null]) {
+  for (const window of [observation.requests?.last10, minuteOf(observation)]) {
     if (!usable(observation, window)) continue;
     const rate = sureRateOf(observation, window);
     const tells = rate > sure && (model.capacity === 0 || rate * model.serviceMs > 1_000 * model.provenBusy);

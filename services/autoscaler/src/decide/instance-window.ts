@@ -40,20 +40,24 @@ export const usable = (
 /** Rejections are counted over ten seconds: beside them a single second does not say what instances completed. */
 const REJECTED_SHARE_MAX = 0.001;
 
+/** Null where it is of no use: of dependencies no longer window than ten seconds is known, by which theirs could be taken out. */
+export const minuteOf = ({ downstream, requests }: ComponentObservation): RequestWindow | null =>
+  downstream === null ? (requests?.last60 ?? null) : null;
+
 /** The shortest window with enough requests over which the set of ready instances did not change. */
 export const chooseWindow = (observation: ComponentObservation): RequestWindow | null => {
-  const { last1, last10, last60, rejectedRate = 0 } = observation.requests ?? {};
+  const { last1, last10, rejectedRate = 0 } = observation.requests ?? {};
   const rejecting = rejectedRate > REJECTED_SHARE_MAX * (last10?.rate ?? 0);
   if (!rejecting && usable(observation, last1)) return last1;
   if (usable(observation, last10)) return last10;
-  // Of dependencies no longer window than ten seconds is known, by which theirs could be taken out.
-  return observation.downstream === null && usable(observation, last60) ? last60 : null;
+  const minute = minuteOf(observation);
+  return usable(observation, minute) ? minute : null;
 };
 
 /** A longer window than the chosen one: what both say is no chance. The chosen one itself where none is longer. */
 export const steadier = (observation: ComponentObservation, chosen: RequestWindow): RequestWindow => {
-  const { last1, last10, last60 } = observation.requests ?? {};
-  const longer = chosen === last1 ? last10 : observation.downstream === null ? last60 : null;
+  const { last1, last10 } = observation.requests ?? {};
+  const longer = chosen === last1 ? last10 : minuteOf(observation);
   return usable(observation, longer) ? longer : chosen;
 };
 
