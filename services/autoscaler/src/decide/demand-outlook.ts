@@ -22,7 +22,8 @@ type Pending = readonly [
   forecast: number,
   plain: number,
   trended: number,
-  highest: number,
+  /** Highest level since the one before it was made. */
+  peak: number,
   slow: readonly number[],
   /** Since the look before the one it was made at, in seconds. */
   sinceS: number,
@@ -53,6 +54,8 @@ export type OutlookState = {
   readonly past: readonly number[];
   readonly pastMs: number;
   readonly pending: readonly Pending[];
+  /** Highest level since the newest of them was made. */
+  readonly peak: number;
   /** Smoothed relative error of the level alone, and of the level with its trend. */
   readonly plainError: number;
   readonly trendError: number;
@@ -79,6 +82,7 @@ export const EMPTY_OUTLOOK: OutlookState = {
   past: [],
   pastMs: 0,
   pending: [],
+  peak: 0,
   plainError: 0,
   trendError: 0,
   atEnd: [],
@@ -169,9 +173,19 @@ const trendedOf = (state: OutlookState, horizonMs: number): number =>
 const forecastOf = (state: OutlookState, trended: number): number =>
   state.trendError < TREND_SKILL * state.plainError ? trended : state.level;
 
-const isDue = (pending: readonly Pending[], nowMs: number): boolean => {
-  for (const made of pending) if (made[0] <= nowMs) return true;
-  return false;
+/** How many of them have come true: the oldest, for none is made that comes true before the one before it. */
+const dueOf = (pending: readonly Pending[], nowMs: number): number => {
+  let due = 0;
+  while ((pending[due]?.[0] ?? Infinity) <= nowMs) due += 1;
+  return due;
+};
+
+/** Highest level since the `i`th forecast was made. */
+export const highestSince = ({ pending, peak }: OutlookState, i: number): number => {
+  let highest = peak;
+  for (let later = i + 1; later < pending.length; later += 1)
+    highest = Math.max(highest, pending[later]?.[4] ?? 0);
+  return highest;
 };
 
 const relative = (forecast: number, level: number, unit: RateUnit): number =>
@@ -254,13 +268,17 @@ const calmOf = (sampleS: number, horizonMs: number): number => Math.max(0, sampl
 
 /** Compares the forecasts whose time has come with what came. */
 const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number, sampleS: number): void => {
-  if (!isDue(state.pending, nowMs)) return;
+  const { level, unit, pending } = state;
+  const due = dueOf(pending, nowMs);
+  if (due === 0) return;
   const spacingS = Math.max(1, spacingOf(horizonMs) / 1_000);
   const slowSpacingS = spacingOf(horizonMs) < CLOSE_MS ? PAST_MS / 1_000 : spacingS;
-  const { level, unit } = state;
-  const due = state.pending.filter(([dueMs]) => dueMs <= nowMs && !isGap(dueMs, nowMs, sampleS));
-  for (const [i, [, forecast, plain, trended, most, slow, sinceS]] of due.entries()) {
-    const unmadeS = unmadeOf(sinceS, horizonMs) + (i === due.length - 1 ? calmOf(sampleS, horizonMs) : 0);
+  for (let i = 0; i < due; i += 1) {
+    const made = pending[i];
+    if (made === undefined || isGap(made[0], nowMs, sampleS)) continue;
+    const [, forecast, plain, trended, , slow, sinceS] = made;
+    const most = highestSince(state, i);
+    const unmadeS = unmadeOf(sinceS, horizonMs) + (i === due - 1 ? calmOf(sampleS, horizonMs) : 0);
     const seconds = Math.max(spacingS, unmadeS);
     if (slow.length > 0) {
       const came = densityOf(state.atEnd, forecast, level, unit);
@@ -274,26 +292,15 @@ const judge = (state: Draft<OutlookState>, nowMs: number, horizonMs: number, sam
     state.plainError += 0.05 * (relative(plain, level, unit) - state.plainError);
     state.trendError += 0.05 * (relative(trended, level, unit) - state.trendError);
   }
-  state.pending = state.pending.filter(([dueMs]) => dueMs > nowMs);
-};
-
-/**
- * With `level` as the highest where it is. What was forecast earlier has seen all that a later one has, so that its
- * highest is never lower: only the last ones can change.
- */
-const raised = (pending: readonly Pending[], level: number): readonly Pending[] => {
-  let from = pending.length;
-  while (from > 0 && (pending[from - 1]?.[4] ?? level) < level) from -= 1;
-  if (from === pending.length) return pending;
-  return pending.map((made, i) =>
-    i < from ? made : [made[0], made[1], made[2], made[3], level, made[5], made[6]],
-  );
+  state.pending = pending.slice(due);
 };
 
 /** One level each PAST_MS: of a sample that speaks for longer there are several. */
 const pastWith = ({ past, level }: OutlookState, seconds: number): readonly number[] => {
   const periods = Math.max(1, Math.round((1_000 * seconds) / PAST_MS));
-  return [...past, ...Array.from({ length: periods }, () => level)].slice(-PAST_KEPT);
+  const kept = past.slice(Math.max(0, past.length + periods - PAST_KEPT));
+  for (let i = Math.min(periods, PAST_KEPT); i > 0; i -= 1) kept.push(level);
+  return kept;
 };
 
 /** Takes the newest sample of `demand` in, with the horizon that decisions look ahead now. */
@@ -313,7 +320,7 @@ export const observeOutlook = (
   }
   followLevel(state, demand, averageS);
   state.slowLevels = nextLevels(state.slowLevels, demand.recent.at(-1) ?? 0, state.seen, seconds);
-  state.pending = raised(state.pending, state.level);
+  state.peak = Math.max(state.peak, state.level);
   state.top = Math.max(state.level, state.top - (seconds * state.top) / TOP_S);
   if (nowMs - state.pastMs >= PAST_MS) {
     state.past = pastWith(state, seconds);
@@ -335,11 +342,13 @@ const remember = (state: Draft<OutlookState>, nowMs: number, horizonMs: number, 
     forecastOf(state, trended),
     state.level,
     trended,
-    state.level,
+    state.peak,
     spacingMs >= CLOSE_MS || state.pastMs === nowMs ? state.slowLevels : [],
     sinceS,
   ];
-  state.pending = [...state.pending, made].slice(-PENDING_MAX);
+  const kept = state.pending.length < PENDING_MAX ? state.pending : state.pending.slice(1);
+  state.pending = [...kept, made];
+  state.peak = state.level;
 };
 
 /** A top fades within six hours. */

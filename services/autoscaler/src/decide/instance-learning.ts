@@ -8,11 +8,13 @@ import { gainOver } from './cadence.js';
 import {
   chooseWindow,
   minuteOf,
+  ownTimeOf,
   perInstance,
   steadier,
   sureRateOf,
   usable,
   type InstanceWindow,
+  type OwnTime,
 } from './instance-window.js';
 import {
   capacityOf,
@@ -96,7 +98,8 @@ const learnService = (
   const { serviceKnown, serviceMs } = model;
   const isLess = seen.ownMs < serviceMs;
   if (!isLess && !calm) return;
-  const steady = serviceKnown ? perInstance(observation, model, steadier(observation, window)) : seen;
+  const other = serviceKnown ? steadier(observation, window) : window;
+  const steady: OwnTime = other === window ? seen : ownTimeOf(observation, other);
   if (steady.ownMs < serviceMs !== isLess) return;
   const told = isLess || steady.ownMs < seen.ownMs ? steady : seen;
   const blurred = serviceKnown && seen.rate > UNBLURRED_LOAD_MAX * capacityOf(model, 0);
@@ -145,7 +148,7 @@ const sureCalmRate = (
     if (!usable(observation, window)) continue;
     const rate = sureRateOf(observation, window);
     const tells = rate > sure && (model.capacity === 0 || rate * model.serviceMs > 1_000 * model.provenBusy);
-    if (tells && perInstance(observation, model, window).ownMs < CALM_RATIO * model.serviceMs) sure = rate;
+    if (tells && ownTimeOf(observation, window).ownMs < CALM_RATIO * model.serviceMs) sure = rate;
   }
   return Math.max(sure, sureCalmMean(model, observation.ready));
 };

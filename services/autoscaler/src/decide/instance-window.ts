@@ -1,8 +1,16 @@
 /** What a window of a component's requests says of one of its instances: dependencies taken out, chance allowed for. Pure. */
 import type { ComponentObservation, Downstream, RequestWindow } from './observation.js';
 
+/** What a request takes in an instance itself, by a window, in ms. */
+export interface OwnTime {
+  readonly ownMs: number;
+  readonly ownP95Ms: number;
+  /** Time in dependencies that was taken out. */
+  readonly outsideMs: number;
+}
+
 /** The share of a window that belongs to one instance. */
-export interface InstanceWindow {
+export interface InstanceWindow extends OwnTime {
   /** That were not looked at before, however long the window is. */
   readonly seconds: number;
   /** Windows of a second that tell as much of what a request takes: of few requests fewer than seconds. */
@@ -12,10 +20,6 @@ export interface InstanceWindow {
   readonly rate: number;
   /** What the rate is at least, but for chance: the highest of many windows must not count as proven. */
   readonly sureRate: number;
-  readonly ownMs: number;
-  readonly ownP95Ms: number;
-  /** Time in dependencies that was taken out. */
-  readonly outsideMs: number;
   /** Requests at work per instance, smoothed. */
   readonly busy: number;
   /** More of them than before: what arrives is more than what is completed. */
@@ -83,14 +87,25 @@ export const sureRateOf = ({ ready, requests }: ComponentObservation, window: Re
     window.rate - (requests?.rejectedRate ?? 0) - CHANCE_DEVIATIONS * Math.sqrt(window.rate / window.seconds),
   ) / ready;
 
+const outsideMsOf = ({ downstream, requests }: ComponentObservation, window: RequestWindow): number => {
+  if (downstream === null) return 0;
+  const measuredMs = window === requests?.last1 ? downstream.last1Ms : downstream.last10Ms;
+  return Math.min(measuredMs ?? downstream.last10Ms ?? 0, 0.95 * window.meanMs);
+};
+
+export const ownTimeOf = (observation: ComponentObservation, window: RequestWindow): OwnTime => {
+  const outsideMs = outsideMsOf(observation, window);
+  const ownMs = Math.max(window.meanMs - outsideMs, 0.01);
+  return { ownMs, ownP95Ms: ownMs + ownSpreadMs(window, observation.downstream), outsideMs };
+};
+
 export const perInstance = (
   observation: ComponentObservation,
   model: Known,
   window: RequestWindow,
 ): InstanceWindow => {
   const { ready, downstream, requests } = observation;
-  const measuredMs = window === requests?.last1 ? downstream?.last1Ms : downstream?.last10Ms;
-  const outsideMs = Math.min(measuredMs ?? downstream?.last10Ms ?? 0, 0.95 * window.meanMs);
+  const { ownMs, ownP95Ms, outsideMs } = ownTimeOf(observation, window);
   const seconds = requests?.last1?.seconds ?? 1;
   const busyNow = Math.max(0, (requests?.inFlight ?? 0) - (downstream?.inFlight ?? 0)) / ready;
   return {
@@ -99,8 +114,8 @@ export const perInstance = (
     fresh: Math.min(1, seconds / window.seconds),
     rate: Math.max(0, window.rate - (requests?.rejectedRate ?? 0)) / ready,
     sureRate: sureRateOf(observation, window),
-    ownMs: Math.max(window.meanMs - outsideMs, 0.01),
-    ownP95Ms: Math.max(window.meanMs - outsideMs, 0.01) + ownSpreadMs(window, downstream),
+    ownMs,
+    ownP95Ms,
     outsideMs,
     busy: model.serviceMs === 0 ? busyNow : 0.5 * (model.busy + busyNow),
     growing: busyNow >= model.busy,

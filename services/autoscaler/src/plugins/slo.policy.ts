@@ -198,13 +198,18 @@ export interface Planned {
   readonly standing: SloState['standing'];
 }
 
+interface Bound {
+  readonly percentile: number;
+  readonly ms: number;
+}
+
+/** What a request that takes long may wait; not above 0: the bound cannot be reached. */
+const leastWaitMs = (input: PlanInput, bound: Bound): number => input.waitMs ?? slackMs(input, bound);
+
 /** null: the bound cannot be reached. */
-const slackFor = (
-  input: PlanInput,
-  bound: { readonly percentile: number; readonly ms: number },
-): Slack | null => {
+const slackFor = (input: PlanInput, bound: Bound): Slack | null => {
   const { waitMs, model, downstreamMs } = input;
-  const leastMs = waitMs ?? slackMs(input, bound);
+  const leastMs = leastWaitMs(input, bound);
   if (leastMs <= 0) return null;
   const usualMs = waitMs ?? bound.ms - downstreamMs - model.serviceMs;
   return slackOf(usualMs / 1_000, leastMs / 1_000, (serviceSpread(model) * model.serviceMs) / 1_000);
@@ -226,17 +231,18 @@ export const worthOf = (input: PlanInput): Worth | null => {
   };
 };
 
-const priced = (
-  worth: Worth,
-  state: SloState,
+/** What an instance must save by the fair price, that of the chain, and what was really late. */
+const priceOf = (
+  { capacity }: Worth,
+  fair: FairPrice,
+  { outlook, budget }: SloState,
   observation: ComponentObservation,
   percentile: number,
-): Worth => {
-  const { allowed, rate } = accountOf(state.outlook.level, observation, percentile);
+): number => {
+  const { allowed, rate } = accountOf(outlook.level, observation, percentile);
   const { price = null, visits = 1 } = observation.endToEnd ?? {};
-  const shared = price === null ? -Infinity : price + logAtEntry(worth.capacity, visits);
-  const log = Math.max(state.price.log, shared);
-  return { ...worth, price: fairPriceOf(log, correctionOf(state.budget, allowed, rate), worth.capacity) };
+  const shared = price === null ? -Infinity : price + logAtEntry(capacity, visits);
+  return fairPriceOf(Math.max(fair.log, shared), correctionOf(budget, allowed, rate), capacity);
 };
 
 /** Backlogs that arrive in less than this, or are of fewer requests, are chance. */
@@ -302,6 +308,29 @@ const planByWorth = (
 
 const UNPRICED = { extra: { count: 0, untilMs: 0 }, price: null, standing: null } as const;
 
+/** The plan of the last seconds, as long as what it was made of stays; null: another one has to be made. */
+const standingFor = (
+  input: PlanInput,
+  observation: ComponentObservation,
+  { model, price, standing, extra }: SloState,
+): Planned | null => {
+  const { nowMs, count } = observation;
+  if (standing === null || extra.untilMs > nowMs || isPriceDue(price, nowMs, input.rate)) return null;
+  const bound = strictest(input.objective);
+  if (bound === null || leastWaitMs(input, bound) <= 0 || hasBacklog(input)) return null;
+  const basis: Basis = { atMs: nowMs, count, rate: input.rate, capacity: capacityOf(model, input.cpus) };
+  if (!stands(standing, basis)) return null;
+  return {
+    plan: standing.plan,
+    input,
+    keep: standing.keep,
+    extra,
+    price: standing.price,
+    fair: price,
+    standing,
+  };
+};
+
 const planFor = (observation: ComponentObservation, state: SloState, forecast: Forecast): Planned => {
   const { demand, model } = state;
   // Too little was ever asked of it to know it: one for each request inside is enough, the bounds say how many are kept.
@@ -312,6 +341,8 @@ const planFor = (observation: ComponentObservation, state: SloState, forecast: F
   }
   const outlook = outlookFor(state.outlook, observation, horizonOf(observation));
   const input = planInput(observation, demand, model, forecast, Math.max(outlook.expected, 0));
+  const standing = standingFor(input, observation, state);
+  if (standing !== null) return standing;
   const worth = worthOf(input);
   const bound = strictest(input.objective);
   if (worth === null || bound === null) {
@@ -320,19 +351,18 @@ const planFor = (observation: ComponentObservation, state: SloState, forecast: F
     return { ...UNPRICED, input: upper, fair: state.price, plan, keep: plan.count };
   }
   const { nowMs, count } = observation;
-  const basis: Basis = { atMs: nowMs, count, rate: input.rate, capacity: worth.capacity };
-  const { standing, extra } = state;
   const isDue = isPriceDue(state.price, nowMs, input.rate);
-  if (!isDue && !hasBacklog(input) && extra.untilMs <= nowMs && stands(standing, basis)) {
-    const { plan, keep, price } = standing;
-    return { plan, input, keep, extra, price, fair: state.price, standing };
-  }
   const allowed = allowedOf(bound.percentile);
   const fair = isDue ? observePrice(state.price, nowMs, outlook.atEnd, worth, allowed) : state.price;
-  const known = priced(worth, { ...state, price: fair }, observation, bound.percentile);
-  const planned = planByWorth(input, known, observation, outlook, extra);
-  const { plan, keep, price } = planned;
-  return { ...planned, fair, standing: { ...basis, plan, keep, price } };
+  const price = priceOf(worth, fair, state, observation, bound.percentile);
+  const planned = planByWorth(input, { ...worth, price }, observation, outlook, state.extra);
+  const { plan, keep } = planned;
+  const { rate } = input;
+  return {
+    ...planned,
+    fair,
+    standing: { atMs: nowMs, count, rate, capacity: worth.capacity, plan, keep, price },
+  };
 };
 
 /** How long fewer must have been enough, where the user names no time: the price has the rest in it already. */
