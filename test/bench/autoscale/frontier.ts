@@ -7,6 +7,8 @@ export interface Cell {
   readonly tiers: number;
   readonly startS: number;
   readonly seed: number;
+  /** Of the objective that `slo` is given; peers know none. */
+  readonly percentile: number;
   /** Per cent. */
   readonly late: number;
   readonly requests: number;
@@ -86,6 +88,55 @@ export const bestAt = (points: readonly Point[], lateMax: number): readonly Best
   });
 };
 
+/**
+ * What the cheapest of a policy's knobs costs where no more than `late` per cent is late, between two knobs interpolated; null: it
+ * never is that punctual.
+ */
+export const costAt = (points: readonly Point[], late: number): number | null => {
+  const sorted = points.toSorted((a, b) => a.late - b.late);
+  const costs = sorted.flatMap((point, i): readonly number[] => {
+    if (point.late > late) return [];
+    const next = sorted[i + 1];
+    if (next === undefined || next.late <= late) return [point.cost];
+    const share = (late - point.late) / (next.late - point.late);
+    return [point.cost, point.cost + share * (next.cost - point.cost)];
+  });
+  return costs.length === 0 ? null : Math.min(...costs);
+};
+
+export interface Verdict {
+  readonly own: Point;
+  /** The cheapest knob of any peer that keeps the objective; null: none does. */
+  readonly best: Point | null;
+  /** What peers cost where they are as late; null: none ever is that punctual. */
+  readonly same: number | null;
+  readonly sign: '✓' | '◇' | '○' | '✗';
+}
+
+/** Of the share of the cost that a figure of three digits leaves open. */
+const EQUAL = 1.0025;
+
+/**
+ * ✓: keeps `lateMax` for no more than any peer, or nobody keeps it and none is cheaper for the same; ◇: cheaper for the same, but more
+ * punctual than asked, and a peer that uses up what is allowed is cheaper; ○: cheaper for the same, but later than asked where a peer
+ * is not; ✗: a peer is cheaper for the same. `slack`: times what peers cost that counts as no more.
+ */
+export const verdictOf = (own: Point, peers: readonly Point[], lateMax: number, slack = 1): Verdict => {
+  const policies = [...groupBy(peers, ({ policy }) => policy).values()];
+  const equal = policies.flatMap((points) => costAt(points, own.late) ?? []);
+  const same = equal.length === 0 ? null : Math.min(...equal);
+  const [best = null] = peers.filter(({ late }) => late <= lateMax).toSorted((a, b) => a.cost - b.cost);
+  const isNoMore = (than: number): boolean => own.cost <= EQUAL * slack * than;
+  const keeps = own.late <= lateMax;
+  const signOf = (): Verdict['sign'] => {
+    if (keeps && (best === null || isNoMore(best.cost))) return '✓';
+    if (same !== null && !isNoMore(same)) return '✗';
+    if (keeps) return '◇';
+    return best === null ? '✓' : '○';
+  };
+  return { own, best, same, sign: signOf() };
+};
+
 export interface FixedSetting {
   readonly policy: string;
   readonly knob: number;
@@ -114,4 +165,44 @@ export const fixedSettings = (points: readonly Point[]): readonly FixedSetting[]
       },
     ];
   });
+};
+
+export interface FixedAgainst {
+  readonly policy: string;
+  readonly knob: number;
+  readonly scenes: number;
+  /** In how many of them it is as punctual as the other, or as asked. */
+  readonly asPunctual: number;
+  /** Instance-hours over those of the other, of all scenes. */
+  readonly costRatio: number;
+}
+
+/** One knob of a peer for everything beside `own`, a point a scene: the most punctual first. */
+export const fixedAgainst = (
+  own: readonly Point[],
+  peers: readonly Point[],
+  lateMax: number,
+): readonly FixedAgainst[] => {
+  const ownIn = new Map(own.map((point) => [point.scene, point]));
+  const groups = groupBy(peers, ({ policy, knob }) => `${policy}|${knob}`);
+  return [...groups.values()]
+    .flatMap((group): readonly FixedAgainst[] => {
+      const pairs = group.flatMap((point) => {
+        const other = ownIn.get(point.scene);
+        return other === undefined ? [] : [{ point, other }];
+      });
+      const [first] = pairs;
+      if (first === undefined) return [];
+      return [
+        {
+          policy: first.point.policy,
+          knob: first.point.knob,
+          scenes: pairs.length,
+          asPunctual: pairs.filter(({ point, other }) => point.late <= Math.max(lateMax, other.late)).length,
+          costRatio:
+            sum(pairs, ({ point }) => point.instanceHours) / sum(pairs, ({ other }) => other.instanceHours),
+        },
+      ];
+    })
+    .toSorted((a, b) => b.asPunctual - a.asPunctual || a.costRatio - b.costRatio);
 };

@@ -1,11 +1,12 @@
 import type { Component } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
-import { slo, type SloState } from '../plugins/slo.policy.js';
+import { slo } from '../plugins/slo.policy.js';
 import { endToEndOf } from './end-to-end.js';
 import { spentOf } from './late-budget.js';
 import { EMPTY_LEVEL, stepLevel } from './level.js';
 import type { ComponentMetrics, LevelInput } from './level-input.js';
 import { aComponent, aTypeGraph, aWindow, calls, p95, someRequests } from './observation.testing.js';
+import type { SloState } from './slo-state.js';
 
 const NOW_MS = 1_000_000;
 const BOUND_MS = 300;

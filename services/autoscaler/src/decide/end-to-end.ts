@@ -5,7 +5,6 @@
  * not was bought for nothing.
  */
 import type { Component, Objective } from '@mitosis/contracts';
-import type { SloState } from '../plugins/slo.policy.js';
 import { strictest } from '../plugins/slo-text.js';
 import { own } from './by-name.js';
 import { speaksHttp } from './call-graph.js';
@@ -16,7 +15,7 @@ import { capacityOf } from './instance-model.js';
 import { instancesOf, measureStartMs } from './level-index.js';
 import { componentOf, isScaled, type LevelInput } from './level-input.js';
 import { bothObjectives, hasOwnBound, reachableFrom } from './objectives.js';
-import { sloStateOf, type Policies } from './slo-state.js';
+import { sloStateOf, type Policies, type SloState } from './slo-state.js';
 import { soundRequests, type EndToEnd, type EntryForecast, type RequestMetrics } from './observation.js';
 
 /** What is not ours takes this many times what it usually does: lateness is its doing, and nothing is bought against it. */

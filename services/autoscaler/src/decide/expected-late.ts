@@ -3,13 +3,14 @@
  * has such a model; of the others nothing is known, and nothing is made up here.
  */
 import type { CombineState } from '../plugins/combine.policy.js';
-import { planInput, worthOf, type SloState } from '../plugins/slo.policy.js';
+import { planInput, worthOf } from '../plugins/slo-input.js';
 import { forecastDemand } from './demand.js';
 import { outlookOf } from './demand-outlook.js';
 import { horizonOf } from './horizon.js';
 import { capacityOf } from './instance-model.js';
 import type { ComponentObservation } from './observation.js';
 import type { PolicyState } from './policy.js';
+import type { SloState } from './slo-state.js';
 import { lateRate } from './worth-plan.js';
 
 export type ExpectedLate = (count: number) => number;

@@ -1,6 +1,6 @@
 import type { Component, Objective } from '@mitosis/contracts';
 import { describe, expect, it } from 'vitest';
-import { slo, type SloState } from '../plugins/slo.policy.js';
+import { slo } from '../plugins/slo.policy.js';
 import { EMPTY_MODEL } from './instance-model.js';
 import type { LevelInput } from './level-input.js';
 import {
@@ -12,6 +12,7 @@ import {
   type SplitState,
 } from './objective-split.js';
 import { aComponent, aTypeGraph, calls, p95 } from './observation.testing.js';
+import type { SloState } from './slo-state.js';
 
 const NOW_MS = 1_000_000;
 

@@ -5,7 +5,7 @@
  * every change of a bound makes a tier judge anew.
  */
 import type { Component, Objective } from '@mitosis/contracts';
-import { variabilityOf } from '../plugins/slo.policy.js';
+import { variabilityOf } from '../plugins/slo-input.js';
 import { strictest } from '../plugins/slo-text.js';
 import { own } from './by-name.js';
 import { capacityOf } from './instance-model.js';

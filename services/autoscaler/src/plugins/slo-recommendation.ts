@@ -7,9 +7,10 @@ import { spentOf } from '../decide/late-budget.js';
 import type { ComponentObservation } from '../decide/observation.js';
 import type { Json, Recommendation } from '../decide/policy.js';
 import { predictMs, type Plan, type PlanInput } from '../decide/slo-plan.js';
+import type { SloState } from '../decide/slo-state.js';
 import { accountOf } from './slo-account.js';
 import { describe, round, strictest } from './slo-text.js';
-import type { Planned, SloState } from './slo.policy.js';
+import type { Planned } from './slo-planning.js';
 
 const figures = (
   observation: ComponentObservation,

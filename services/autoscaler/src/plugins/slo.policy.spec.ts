@@ -3,7 +3,8 @@ import { EMPTY_DEMAND, observeDemand } from '../decide/demand.js';
 import { EMPTY_MODEL } from '../decide/instance-model.js';
 import type { ComponentObservation } from '../decide/observation.js';
 import { anObservation, aWindow, p95, POLICY_EXAMPLES, someRequests } from '../decide/observation.testing.js';
-import { slo, type SloState } from './slo.policy.js';
+import type { SloState } from '../decide/slo-state.js';
+import { slo } from './slo.policy.js';
 
 const NOW_MS = 1_000_000;
 const settings = { holdMs: 60_000 };
