@@ -2,7 +2,8 @@
  * `pnpm bench:autoscale-frontier FILE…`: reads finished cells of `bench:autoscale` and prints a line of JSON per scene (trace, tiers,
  * start-up time) and lateness, with what each policy costs there at its best knob, and one per fixed setting over all scenes.
  * `--table 99`: instead the tables of docs/autoscaling.md for `slo` with that percentile against its peers, one for each number of tiers,
- * and below each the most punctual fixed settings of peers. `--chart FILE`: a picture of one tier.
+ * and below each the most punctual fixed settings of peers. `--elasticity 99`: how far and how
+ * long supply was from demand, for one tier. `--chart FILE`: a picture of one tier.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import {
   groupBy,
   pointsOf,
   verdictOf,
+  type Verdict,
   type Cell,
   type Point,
 } from './autoscale/frontier.js';
@@ -20,7 +22,7 @@ import { frontierChart, type Panel } from './autoscale/frontier-chart.js';
 import { markdownHead, markdownRow } from './markdown.js';
 
 const { values, positionals: files } = parseArgs({
-  options: { table: { type: 'string' }, chart: { type: 'string' } },
+  options: { table: { type: 'string' }, elasticity: { type: 'string' }, chart: { type: 'string' } },
   allowPositionals: true,
 });
 if (files.length === 0) throw new Error('name at least one file written by bench:autoscale --results');
@@ -45,19 +47,39 @@ const printLines = (): void => {
   for (const setting of fixedSettings(points)) console.log(JSON.stringify({ fixed: true, ...setting }));
 };
 
-/** On steps so much more than peers still counts as no more: they start there by themselves what `slo` has to learn. */
+/** On steps, which nothing foretells, a cost within five per cent counts as no more. */
 const STEP_SLACK = 1.05;
 
 const textOf = ({ late, cost }: Point): string => `${late.toFixed(2)} @ ${cost.toFixed(2)}`;
 
 const isOwn = (percentile: number) => (cell: Cell) => cell.policy === 'slo' && cell.percentile === percentile;
 
-const rowOf = (group: readonly Cell[], percentile: number): string => {
-  const [{ trace, tiers, startS } = { trace: '', tiers: 0, startS: 0 }] = group;
-  const own = pointsOf(group.filter(isOwn(percentile))).at(0);
-  if (own === undefined) return markdownRow([trace, tiers, startS, 0, 'not played', '', '', '']);
-  const peers = pointsOf(group.filter(({ policy }) => policy !== 'slo'));
-  const { best, same, sign } = verdictOf(own, peers, 100 - percentile, trace === 'step' ? STEP_SLACK : 1);
+interface Scene {
+  readonly trace: string;
+  readonly tiers: number;
+  readonly startS: number;
+  /** null: `slo` was not played. */
+  readonly verdict: Verdict | null;
+}
+
+const scenesOf = (among: readonly Cell[], percentile: number): readonly Scene[] => {
+  const groups = groupBy(among, ({ trace, startS }) => `${trace} ${String(startS).padStart(4)}`);
+  const sorted = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.flatMap(([, group]): readonly Scene[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { trace, tiers, startS } = first;
+    const own = pointsOf(group.filter(isOwn(percentile))).at(0);
+    const peers = pointsOf(group.filter(({ policy }) => policy !== 'slo'));
+    const slack = trace === 'step' ? STEP_SLACK : 1;
+    const verdict = own === undefined ? null : verdictOf(own, peers, 100 - percentile, slack);
+    return [{ trace, tiers, startS, verdict }];
+  });
+};
+
+const rowOf = ({ trace, tiers, startS, verdict }: Scene): string => {
+  if (verdict === null) return markdownRow([trace, tiers, startS, 0, 'not played', '', '', '']);
+  const { own, best, same, sign } = verdict;
   const bestText = best === null ? '–' : `${textOf(best)} ${best.policy} at ${best.knob}`;
   return markdownRow([trace, tiers, startS, own.seeds, textOf(own), bestText, same?.toFixed(2) ?? '–', sign]);
 };
@@ -76,8 +98,6 @@ const printFixed = (ofTiers: readonly Cell[], percentile: number): void => {
 const printTables = (percentile: number): void => {
   const byTiers = groupBy(cells, ({ tiers }) => String(tiers));
   for (const [, ofTiers] of [...byTiers].toSorted(([a], [b]) => Number(a) - Number(b))) {
-    const scenes = [...groupBy(ofTiers, ({ trace, startS }) => `${trace} ${String(startS).padStart(4)}`)];
-    const sorted = scenes.toSorted(([a], [b]) => (a < b ? -1 : 1));
     const head = [
       'trace',
       'tiers',
@@ -89,9 +109,32 @@ const printTables = (percentile: number): void => {
       '',
     ];
     console.log(markdownHead(head));
-    for (const [, group] of sorted) console.log(rowOf(group, percentile));
+    for (const scene of scenesOf(ofTiers, percentile)) console.log(rowOf(scene));
     console.log('');
     printFixed(ofTiers, percentile);
+  }
+};
+
+const elasticityText = ({ elasticity }: Point): string => {
+  const { under, over, underTime, overTime, instability } = elasticity;
+  const figures = [
+    under.toFixed(1),
+    over.toFixed(0),
+    underTime.toFixed(1),
+    overTime.toFixed(0),
+    instability.toFixed(0),
+  ];
+  return figures.join(' · ');
+};
+
+const printElasticity = (percentile: number): void => {
+  const ofOne = cells.filter(({ tiers }) => tiers === 1);
+  console.log(markdownHead(['trace', 'start s', '`slo`', `best at ≤ ${100 - percentile} %`]));
+  for (const { trace, startS, verdict } of scenesOf(ofOne, percentile)) {
+    if (verdict === null) continue;
+    const { own, best } = verdict;
+    const bestText = best === null ? '–' : `${elasticityText(best)} (${best.policy})`;
+    console.log(markdownRow([trace, startS, elasticityText(own), bestText]));
   }
 };
 
@@ -116,4 +159,5 @@ const writeChart = (file: string): void => {
 
 if (values.chart !== undefined) writeChart(values.chart);
 else if (values.table !== undefined) printTables(Number(values.table));
+else if (values.elasticity !== undefined) printElasticity(Number(values.elasticity));
 else printLines();

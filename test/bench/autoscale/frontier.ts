@@ -14,7 +14,15 @@ export interface Cell {
   readonly requests: number;
   readonly instanceHours: number;
   readonly clairvoyantHours: number;
+  /** Of the SPEC research group, in per cent: mean shortage and surplus, share of time short and over, moves against the demand. */
+  readonly under: number;
+  readonly over: number;
+  readonly underTime: number;
+  readonly overTime: number;
+  readonly instability: number;
 }
+
+export type Elasticity = Pick<Cell, 'under' | 'over' | 'underTime' | 'overTime' | 'instability'>;
 
 /** A policy with one knob on one trace, tiers and start-up time, over all seeds. */
 export interface Point {
@@ -27,6 +35,8 @@ export interface Point {
   /** Instance-time over the clairvoyant's. */
   readonly cost: number;
   readonly instanceHours: number;
+  /** Mean over the seeds. */
+  readonly elasticity: Elasticity;
 }
 
 export const sceneOf = ({ trace, tiers, startS }: Cell): string => `${trace} ${tiers} tiers ${startS} s`;
@@ -48,8 +58,19 @@ export const groupBy = <T>(
 const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
   items.reduce((total, item) => total + of(item), 0);
 
+const elasticityOf = (cells: readonly Cell[]): Elasticity => {
+  const mean = (of: (cell: Cell) => number): number => sum(cells, of) / cells.length;
+  return {
+    under: mean(({ under }) => under),
+    over: mean(({ over }) => over),
+    underTime: mean(({ underTime }) => underTime),
+    overTime: mean(({ overTime }) => overTime),
+    instability: mean(({ instability }) => instability),
+  };
+};
+
 export const pointsOf = (cells: readonly Cell[]): readonly Point[] => {
-  const groups = groupBy(cells, (cell) => `${sceneOf(cell)}|${cell.policy}|${cell.knob}`);
+  const groups = groupBy(cells, (cell) => `${sceneOf(cell)}|${cell.policy}|${cell.knob}|${cell.percentile}`);
   return [...groups.values()].flatMap((group): readonly Point[] => {
     const [first] = group;
     if (first === undefined) return [];
@@ -64,6 +85,7 @@ export const pointsOf = (cells: readonly Cell[]): readonly Point[] => {
         late: sum(group, (cell) => cell.late * cell.requests) / Math.max(1, requests),
         cost: instanceHours / sum(group, (cell) => cell.clairvoyantHours),
         instanceHours,
+        elasticity: elasticityOf(group),
       },
     ];
   });
