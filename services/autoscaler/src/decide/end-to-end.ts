@@ -97,14 +97,14 @@ export const endToEndOf = (
   const isJudged = (component: Component): boolean =>
     names.size > 1 && names.has(component.name) && (component.name === entry || !hasOwnBound(component));
   const visitsOf = (name: string): number => Math.max(VISITS_MIN, visits.get(name) ?? 1);
-  const prices = [...names].flatMap((name): readonly number[] => {
+  let price: number | null = null;
+  for (const name of names) {
     const component = componentOf(typeGraph, name);
     const known = sloStateOf(policies, name);
-    if (component === undefined || known === null || !isJudged(component)) return [];
-    const price = priceOf(known, component.resources.limits.cpus, visitsOf(name));
-    return price === null ? [] : [price];
-  });
-  const price = prices.length === 0 ? null : Math.max(...prices);
+    if (component === undefined || known === null || !isJudged(component)) continue;
+    const ofTier = priceOf(known, component.resources.limits.cpus, visitsOf(name));
+    if (ofTier !== null && (price === null || ofTier > price)) price = ofTier;
+  }
   const forecast = forecastOf(input, first, policies);
   return (component) =>
     isJudged(component)
