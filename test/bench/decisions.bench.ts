@@ -1,6 +1,7 @@
 /**
  * Time of one scaling decision for a whole level of 1,000 components (goal: 50 ms), beside one of 100, so that growth is seen
  * too: by the clock, and of all processors, which counts what the collector does beside it. One JSON line a size.
+ * Node has the young space that managers of a level of 1,000 are started with (`youngSpace` in libs/contracts).
  * Usage: pnpm bench:decisions [passes]
  */
 import { EMPTY_LEVEL, stepLevel, type LevelInput, type LevelState } from '@mitosis/autoscaler/decide';

@@ -5,6 +5,7 @@
 import type { InstanceSpec } from './generated/mitosis/v1/agent.js';
 import { MANAGEMENT_COMPONENTS } from './functions.js';
 import type { InstanceId, LevelId, SiteId } from './ids.js';
+import type { TypeGraph } from './type-graph.js';
 
 /** Where the programs are; handed to every management process as MITOSIS_RELEASE (JSON). */
 export interface Release {
@@ -35,11 +36,34 @@ export interface ManagementProcess {
 const RESTART = { enabled: true, backoffMinMs: 50, backoffMaxMs: 5_000, resetAfterMs: 10_000 };
 /** In this time a successor acts; the start of a Node beside it would take a processor from it (docs/coordination.md). */
 const SUCCEEDED_BACKOFF_MIN_MS = 400;
+/** What of a level decides how its managers are started. */
+export interface ManagedLevel {
+  readonly managers: number;
+  /** In its composition, those of children not counted. */
+  readonly components: number;
+}
+
+/** `typeGraph`: undefined while it is unknown. */
+export const managedLevel = (
+  typeGraph: Pick<TypeGraph, 'management' | 'components'> | undefined,
+): ManagedLevel => ({
+  managers: typeGraph?.management.managers ?? 1,
+  components: Object.keys(typeGraph?.components ?? {}).length,
+});
+
 /**
- * In MiB. An idle manager needs no more, and the kernel frees the memory of a dead process before it closes its sockets, by
- * which its successor hears of its end.
+ * In MiB. An idle manager of a small level needs no more, and the kernel frees the memory of a dead process before it closes its
+ * sockets, by which its successor hears of its end. What is known of a component is replaced each second: the more of them, the more
+ * is copied by each collection, which takes a third of a decision on a thousand of them where the space holds but one second's.
  */
-const YOUNG_SPACE = '--max-semi-space-size=4';
+const YOUNG_SPACE = { least: 4, most: 128, perComponent: 1 / 8 } as const;
+
+/** Node's option for a level of so many components. */
+export const youngSpace = (components: number): string => {
+  const { least, most, perComponent } = YOUNG_SPACE;
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, components * perComponent)));
+  return `--max-semi-space-size=${Math.min(most, Math.max(least, wanted))}`;
+};
 /** How long a joining member may take to notice that it was added. */
 const JOIN_BACKOFF_MAX_MS = 500;
 const LOG_MAX_BYTES = 8 * 1024 * 1024;
@@ -171,9 +195,12 @@ const managementPorts = [
  * starts it: a leader of the release before must not start this one without the services that were added in it. Of
  * several `managers` one that ended is not started again at once: the others have its work, and need the processor for it.
  */
-export const managerSpec = (process: ManagementProcess, managers: number): InstanceSpec => ({
+export const managerSpec = (
+  process: ManagementProcess,
+  { managers, components }: ManagedLevel,
+): InstanceSpec => ({
   ...base(MANAGEMENT_COMPONENTS.manager, process.id, process.release),
-  command: [process.release.node, YOUNG_SPACE, process.release.manager],
+  command: [process.release.node, youngSpace(components), process.release.manager],
   env: managementEnv(process),
   ports: managementPorts,
   probe: { ...MANAGEMENT_PROBE, command: [] },

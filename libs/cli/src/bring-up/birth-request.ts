@@ -3,6 +3,7 @@ import {
   etcdSpec,
   instanceId,
   MANAGEMENT_COMPONENTS,
+  managedLevel,
   managerSpec,
   siteId,
   type agent,
@@ -55,7 +56,7 @@ export const birthRequest = (
         incarnation: '{{incarnation}}',
         leaseTtlMs: LEASE_TTL_MS,
       },
-      typeGraph.management.managers,
+      managedLevel(typeGraph),
     ),
   };
 };

@@ -176,7 +176,7 @@ export class SimLevel {
       incarnation: '{{incarnation}}',
       leaseTtlMs: 3_000,
     };
-    const manager = managerSpec(process, 2);
+    const manager = managerSpec(process, { managers: 2, components: 1 });
     agent.bear(manager, { grpc: 8_001, http: 8_002 }, `http://${first.address}:2379`);
     void this.apply(this.version);
     this.takeSnapshots();

@@ -68,7 +68,7 @@ describe('birth', () => {
         incarnation: '{{incarnation}}',
         leaseTtlMs: 3_000,
       },
-      1,
+      { managers: 1, components: 1 },
     ),
     ...more,
   });

@@ -4,6 +4,7 @@
  */
 import {
   joiningEtcdSpec,
+  managedLevel,
   managerSpec,
   MANAGEMENT_COMPONENTS,
   routerSpec,
@@ -84,8 +85,8 @@ const managementSpec = (
     );
   }
   if (record.component === MANAGEMENT_COMPONENTS.manager) {
-    const managers = world.input.spec?.value.typeGraph.management.managers ?? 1;
-    return { ...managerSpec(process, managers), version: record.version };
+    const managed = managedLevel(world.input.spec?.value.typeGraph);
+    return { ...managerSpec(process, managed), version: record.version };
   }
   if (record.component !== MANAGEMENT_COMPONENTS.router) return undefined;
   const unwanted = new Set(releasable(world, record.site).map(({ name }) => name));

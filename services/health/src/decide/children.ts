@@ -5,6 +5,7 @@
  */
 import {
   etcdSpec,
+  managedLevel,
   managerSpec,
   MANAGEMENT_COMPONENTS,
   type BirthRecord,
@@ -196,7 +197,7 @@ const birthAct = (world: World, birth: BirthRecord, agent: string): readonly Act
             incarnation: '{{incarnation}}',
             leaseTtlMs,
           },
-          composition?.management.managers ?? 1,
+          managedLevel(composition ?? undefined),
         ),
       },
     },
