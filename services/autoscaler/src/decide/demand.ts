@@ -19,8 +19,8 @@ export type DemandState = {
   readonly lastMs: number;
   /** [time it was made for, forecast]: those not compared yet. */
   readonly pending: readonly (readonly [number, number])[];
-  /** Standardised errors (actual − forecast)/√forecast, oldest first. */
-  readonly errors: readonly number[];
+  /** Standardised errors (actual − forecast)/√forecast, oldest first, in blocks: of all of them only the newest is copied each second. */
+  readonly errors: readonly (readonly number[])[];
   /** Index of dispersion of the arrivals (variance/mean of counts a second); 1: Poisson. */
   readonly dispersion: number;
 };
@@ -61,6 +61,7 @@ const TREND_GAIN = 0.2;
 const DAMPING = 0.9;
 /** Five minutes of one-second errors. */
 const ERRORS_KEPT = 300;
+const ERRORS_IN_BLOCK = 25;
 /** Before there are this many errors of its own, the margin is the one of a Poisson stream. */
 const ERRORS_NEEDED = 60;
 const ERROR_QUANTILE = 0.95;
@@ -81,17 +82,37 @@ export const median = ([a, b, c]: readonly number[]): number => {
 /** The highest values, descending: written anew by each `errorQuantile`. */
 const HIGHEST = new Float64Array(ERRORS_KEPT);
 
-/** Of the highest values only, without sorting the others: this runs each second for every component. */
-const errorQuantile = (values: readonly number[]): number => {
-  const count = values.length - Math.ceil(ERROR_QUANTILE * values.length) + 1;
+const countOf = (blocks: DemandState['errors']): number => {
+  let count = 0;
+  for (const block of blocks) count += block.length;
+  return count;
+};
+
+/** Of the newest ERRORS_KEPT; of the highest only, without sorting the others: this runs each second for every component. */
+const errorQuantile = (blocks: DemandState['errors'], seen: number): number => {
+  const values = Math.min(seen, ERRORS_KEPT);
+  const count = values - Math.ceil(ERROR_QUANTILE * values) + 1;
   HIGHEST.fill(-Infinity, 0, count);
-  for (const value of values) {
-    let at = count - 1;
-    if (value <= (HIGHEST[at] ?? 0)) continue;
-    for (; at > 0 && (HIGHEST[at - 1] ?? 0) < value; at -= 1) HIGHEST[at] = HIGHEST[at - 1] ?? 0;
-    HIGHEST[at] = value;
+  let past = seen - values;
+  for (const block of blocks) {
+    for (const value of block) {
+      past -= 1;
+      let at = count - 1;
+      if (past >= 0 || value <= (HIGHEST[at] ?? 0)) continue;
+      for (; at > 0 && (HIGHEST[at - 1] ?? 0) < value; at -= 1) HIGHEST[at] = HIGHEST[at - 1] ?? 0;
+      HIGHEST[at] = value;
+    }
   }
   return HIGHEST[count - 1] ?? 0;
+};
+
+/** With one more; a block that says nothing any more is dropped. */
+const withError = (blocks: DemandState['errors'], error: number): DemandState['errors'] => {
+  const newest = blocks.at(-1);
+  if (newest !== undefined && newest.length < ERRORS_IN_BLOCK)
+    return [...blocks.slice(0, -1), [...newest, error]];
+  const isFull = blocks.length * ERRORS_IN_BLOCK > ERRORS_KEPT;
+  return [...(isFull ? blocks.slice(1) : blocks), [error]];
 };
 
 /** Arrivals = completions + growth of what is inside; negative growth is completion of earlier arrivals. */
@@ -105,10 +126,11 @@ const scoreForecasts = (state: Draft<DemandState>, nowMs: number, seconds: numbe
   if (state.pending.length === 0) return;
   const due = state.pending.filter(([forMs]) => forMs <= nowMs);
   if (due.length === 0) return;
-  const fresh = due.filter(([forMs]) => !isGap(forMs, nowMs, seconds));
-  const errors = fresh.map(([, forecast]) => (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
   state.pending = state.pending.filter(([forMs]) => forMs > nowMs);
-  state.errors = [...state.errors.slice(-ERRORS_KEPT + errors.length), ...errors];
+  for (const [forMs, forecast] of due) {
+    if (isGap(forMs, nowMs, seconds)) continue;
+    state.errors = withError(state.errors, (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
+  }
 };
 
 /** The last three with the newest. */
@@ -160,7 +182,8 @@ export const observeDemand = (state: DemandState, sample: DemandSample): DemandS
 export const forecastDemand = (state: DemandState, horizonMs: number): Forecast => {
   const now = Math.max(state.level, median(state.recent));
   const expected = Math.max(0, now + Math.max(0, state.trend) * trendSum(horizonMs));
-  const spread = state.errors.length >= ERRORS_NEEDED ? Math.max(0, errorQuantile(state.errors)) : 1;
+  const seen = countOf(state.errors);
+  const spread = seen >= ERRORS_NEEDED ? Math.max(0, errorQuantile(state.errors, seen)) : 1;
   const margin = Math.min(spread * Math.sqrt(expected), MARGIN_SHARE_MAX * expected);
   return { now, expected, upper: expected + margin };
 };

@@ -14,7 +14,7 @@ import { horizonOf } from './horizon.js';
 import { capacityOf } from './instance-model.js';
 import { instancesOf, measureStartMs } from './level-index.js';
 import { componentOf, isScaled, type LevelInput } from './level-input.js';
-import { bothObjectives, hasOwnBound, reachableFrom } from './objectives.js';
+import { bothObjectives, entryPath, hasOwnBound, reachableFrom } from './objectives.js';
 import { sloStateOf, type Policies, type SloState } from './slo-state.js';
 import { soundRequests, type EndToEnd, type EntryForecast, type RequestMetrics } from './observation.js';
 
@@ -36,17 +36,17 @@ const soundIn = (metrics: LevelInput['metrics'], name: string): RequestMetrics |
   soundRequests(metrics?.get(name)?.requests ?? null);
 
 const pathOf = (
-  { typeGraph, metrics }: LevelInput,
-  names: Iterable<string>,
+  { metrics }: LevelInput,
+  components: readonly Component[],
   calmMs: { readonly [component: string]: number },
   visits: ReadonlyMap<string, number>,
 ): Path => {
   const path = { rejectedRate: 0, outsideMs: 0, usualOutsideMs: 0, usualOwnMs: 0 };
-  for (const name of names) {
-    const component = componentOf(typeGraph, name);
+  for (const component of components) {
+    const { name } = component;
     const requests = soundIn(metrics, name);
     // Connections of other protocols outlive requests.
-    if (component === undefined || requests === null || !speaksHttp(component)) continue;
+    if (requests === null || !speaksHttp(component)) continue;
     const perRequest = visits.get(name) ?? 1;
     const usualMs = perRequest * (own(calmMs, name) ?? 0);
     if (isScaled(component)) {
@@ -91,18 +91,18 @@ export const endToEndOf = (
   const bound = strictest(bothObjectives(first?.objective ?? null, objective));
   if (first === undefined || bound === null) return () => null;
   const names = reachableFrom(typeGraph, entry);
-  const path = pathOf(input, names, calmMs, visits);
+  const components = entryPath(typeGraph);
+  const path = pathOf(input, components, calmMs, visits);
   const window = soundIn(metrics, entry)?.last10 ?? null;
   const excused = path.outsideMs > EXCUSED_RATIO * path.usualOutsideMs && path.outsideMs > path.usualOwnMs;
   const isJudged = (component: Component): boolean =>
     names.size > 1 && names.has(component.name) && (component.name === entry || !hasOwnBound(component));
   const visitsOf = (name: string): number => Math.max(VISITS_MIN, visits.get(name) ?? 1);
   let price: number | null = null;
-  for (const name of names) {
-    const component = componentOf(typeGraph, name);
-    const known = sloStateOf(policies, name);
-    if (component === undefined || known === null || !isJudged(component)) continue;
-    const ofTier = priceOf(known, component.resources.limits.cpus, visitsOf(name));
+  for (const component of components) {
+    const known = sloStateOf(policies, component.name);
+    if (known === null || !isJudged(component)) continue;
+    const ofTier = priceOf(known, component.resources.limits.cpus, visitsOf(component.name));
     if (ofTier !== null && (price === null || ofTier > price)) price = ofTier;
   }
   const forecast = forecastOf(input, first, policies);

@@ -79,6 +79,17 @@ const reachIn = perKey((typeGraph: TypeGraph): Reach => {
   return { names, from, namesFrom };
 });
 
+const entryPathIn = perKey((typeGraph: TypeGraph): readonly Component[] =>
+  typeGraph.entry === null
+    ? []
+    : Array.from(reachIn(typeGraph).namesFrom(typeGraph.entry), (name) => typeGraph.components[name]).filter(
+        (component) => component !== undefined,
+      ),
+);
+
+/** The entry and every component on the way to its answers. */
+export const entryPath = (typeGraph: TypeGraph): readonly Component[] => entryPathIn(typeGraph);
+
 /** The component and everything it calls, directly or not. */
 export const reachableFrom = (typeGraph: TypeGraph, start: string): ReadonlySet<string> =>
   reachIn(typeGraph).namesFrom(start);
@@ -101,10 +112,16 @@ export const sharesByTime = (
     const { ownMs = 1, visits = 1 } = (measured ? known(i) : undefined) ?? {};
     weights[i] = ownMs * visits;
   }
+  /** In two halves: of a thousand components half a million weights are added, and each sum waits for the one before. */
   const sum = (places: Int32Array): number => {
-    let all = 0;
-    for (let i = 0; i < places.length; i += 1) all += weights[places[i] ?? 0] ?? 0;
-    return all;
+    const half = places.length >> 1;
+    let first = 0;
+    let second = 0;
+    for (let i = 0; i < half; i += 1) {
+      first += weights[places[i] ?? 0] ?? 0;
+      second += weights[places[half + i] ?? 0] ?? 0;
+    }
+    return first + second + (places.length % 2 === 0 ? 0 : (weights[places[2 * half] ?? 0] ?? 0));
   };
   const whole = sum(path);
   return (name) => {
