@@ -82,6 +82,7 @@ const build = async (env) => {
     env: { ...env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
     remedy: 'the sources do not compile: fix the errors above, then run this again',
   });
+  // `.ci/run` waits for it, to run beside the tests what needs the build as well.
   stamp('build', new Date().toISOString());
   return output.includes('FULL TURBO') ? 'up to date' : 'built';
 };

@@ -2,8 +2,7 @@
  * `pnpm bench:autoscale-frontier FILE…`: reads finished cells of `bench:autoscale` and prints a line of JSON per scene (trace, tiers,
  * start-up time) and lateness, with what each policy costs there at its best knob, and one per fixed setting over all scenes.
  * `--table 99`: instead the tables of docs/autoscaling.md for `slo` with that percentile against its peers, one for each number of tiers,
- * and below each the most punctual fixed settings of peers. `--elasticity 99`: how far and how
- * long supply was from demand, for one tier. `--chart FILE`: a picture of one tier.
+ * and below each the most punctual fixed settings of peers. `--elasticity 99`: how far and how long supply was from demand, for one tier. `--chart FILE`: a picture of one tier.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,10 +12,12 @@ import {
   fixedSettings,
   groupBy,
   pointsOf,
+  sceneOf,
   verdictOf,
-  type Verdict,
   type Cell,
+  type Group,
   type Point,
+  type Verdict,
 } from './autoscale/frontier.js';
 import { frontierChart, type Panel } from './autoscale/frontier-chart.js';
 import { markdownHead, markdownRow } from './markdown.js';
@@ -30,6 +31,7 @@ const cells = files
   .flatMap((file) => readFileSync(file, 'utf8').split('\n'))
   .filter((line) => line.startsWith('{') && line.endsWith('}'))
   .map((line) => JSON.parse(line) as Cell);
+const ofOneTier = cells.filter(({ tiers }) => tiers === 1);
 const round = (value: number): number => Math.round(value * 1_000) / 1_000;
 
 const printLines = (): void => {
@@ -62,20 +64,20 @@ interface Scene {
   readonly verdict: Verdict | null;
 }
 
-const scenesOf = (among: readonly Cell[], percentile: number): readonly Scene[] => {
-  const groups = groupBy(among, ({ trace, startS }) => `${trace} ${String(startS).padStart(4)}`);
-  const sorted = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return sorted.flatMap(([, group]): readonly Scene[] => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const { trace, tiers, startS } = first;
-    const own = pointsOf(group.filter(isOwn(percentile))).at(0);
-    const peers = pointsOf(group.filter(({ policy }) => policy !== 'slo'));
-    const slack = trace === 'step' ? STEP_SLACK : 1;
-    const verdict = own === undefined ? null : verdictOf(own, peers, 100 - percentile, slack);
-    return [{ trace, tiers, startS, verdict }];
-  });
-};
+const peersIn = (among: readonly Cell[]): readonly Point[] =>
+  pointsOf(among.filter(({ policy }) => policy !== 'slo'));
+
+/** By trace and start-up time. */
+const scenesOf = (among: readonly Cell[], percentile: number): readonly Scene[] =>
+  [...groupBy(among, sceneOf).values()]
+    .map((group): Scene => {
+      const [{ trace, tiers, startS }] = group;
+      const own = pointsOf(group.filter(isOwn(percentile))).at(0);
+      const slack = trace === 'step' ? STEP_SLACK : 1;
+      const verdict = own === undefined ? null : verdictOf(own, peersIn(group), 100 - percentile, slack);
+      return { trace, tiers, startS, verdict };
+    })
+    .toSorted((a, b) => a.trace.localeCompare(b.trace) || a.startS - b.startS);
 
 const rowOf = ({ trace, tiers, startS, verdict }: Scene): string => {
   if (verdict === null) return markdownRow([trace, tiers, startS, 0, 'not played', '', '', '']);
@@ -89,8 +91,7 @@ const FIXED_NAMED = 3;
 
 const printFixed = (ofTiers: readonly Cell[], percentile: number): void => {
   const own = pointsOf(ofTiers.filter(isOwn(percentile)));
-  const peers = pointsOf(ofTiers.filter(({ policy }) => policy !== 'slo'));
-  for (const setting of fixedAgainst(own, peers, 100 - percentile).slice(0, FIXED_NAMED))
+  for (const setting of fixedAgainst(own, peersIn(ofTiers), 100 - percentile).slice(0, FIXED_NAMED))
     console.log(JSON.stringify({ ...setting, costRatio: round(setting.costRatio) }));
   console.log('');
 };
@@ -128,9 +129,8 @@ const elasticityText = ({ elasticity }: Point): string => {
 };
 
 const printElasticity = (percentile: number): void => {
-  const ofOne = cells.filter(({ tiers }) => tiers === 1);
   console.log(markdownHead(['trace', 'start s', '`slo`', `best at ≤ ${100 - percentile} %`]));
-  for (const { trace, startS, verdict } of scenesOf(ofOne, percentile)) {
+  for (const { trace, startS, verdict } of scenesOf(ofOneTier, percentile)) {
     if (verdict === null) continue;
     const { own, best } = verdict;
     const bestText = best === null ? '–' : `${elasticityText(best)} (${best.policy})`;
@@ -138,13 +138,13 @@ const printElasticity = (percentile: number): void => {
   }
 };
 
-const panelOf = (group: readonly Cell[]): Panel => {
-  const [{ trace, startS } = { trace: '', startS: 0 }] = group;
+const panelOf = (group: Group<Cell>): Panel => {
+  const [{ trace, startS }] = group;
   const percentiles = [...new Set(group.map(({ percentile }) => percentile))].toSorted((a, b) => b - a);
   return {
     trace,
     startS,
-    peers: pointsOf(group.filter(({ policy }) => policy !== 'slo')),
+    peers: peersIn(group),
     own: percentiles.flatMap((percentile) =>
       pointsOf(group.filter(isOwn(percentile))).map((point) => [percentile, point] as const),
     ),
@@ -152,9 +152,7 @@ const panelOf = (group: readonly Cell[]): Panel => {
 };
 
 const writeChart = (file: string): void => {
-  const ofOne = cells.filter(({ tiers }) => tiers === 1);
-  const scenes = groupBy(ofOne, ({ trace, startS }) => `${trace} ${startS}`);
-  writeFileSync(file, frontierChart([...scenes.values()].map(panelOf)));
+  writeFileSync(file, frontierChart([...groupBy(ofOneTier, sceneOf).values()].map(panelOf)));
 };
 
 if (values.chart !== undefined) writeChart(values.chart);

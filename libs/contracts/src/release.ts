@@ -33,9 +33,6 @@ export interface ManagementProcess {
   readonly leaseTtlMs: number;
 }
 
-const RESTART = { enabled: true, backoffMinMs: 50, backoffMaxMs: 5_000, resetAfterMs: 10_000 };
-/** In this time a successor acts; the start of a Node beside it would take a processor from it (docs/coordination.md). */
-const SUCCEEDED_BACKOFF_MIN_MS = 400;
 /** What of a level decides how its managers are started. */
 export interface ManagedLevel {
   readonly managers: number;
@@ -43,13 +40,22 @@ export interface ManagedLevel {
   readonly components: number;
 }
 
-/** `typeGraph`: undefined while it is unknown. */
+/** `typeGraph`: nothing while it is unknown. */
 export const managedLevel = (
-  typeGraph: Pick<TypeGraph, 'management' | 'components'> | undefined,
+  typeGraph: Pick<TypeGraph, 'management' | 'components'> | null | undefined,
 ): ManagedLevel => ({
   managers: typeGraph?.management.managers ?? 1,
   components: Object.keys(typeGraph?.components ?? {}).length,
 });
+
+const RESTART = { enabled: true, backoffMinMs: 50, backoffMaxMs: 5_000, resetAfterMs: 10_000 };
+/** In this time a successor acts; the start of a Node beside it would take a processor from it (docs/coordination.md). */
+const SUCCEEDED_BACKOFF_MIN_MS = 400;
+/** How long a joining member may take to notice that it was added. */
+const JOIN_BACKOFF_MAX_MS = 500;
+const LOG_MAX_BYTES = 8 * 1024 * 1024;
+/** etcd answers requests above this size with an error long before its own 1.5 MiB default is a danger to memory. */
+const ETCD_QUOTA_BYTES = 256 * 1024 * 1024;
 
 /**
  * In MiB. An idle manager of a small level needs no more, and the kernel frees the memory of a dead process before it closes its
@@ -64,11 +70,6 @@ export const youngSpace = (components: number): string => {
   const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, components * perComponent)));
   return `--max-semi-space-size=${Math.min(most, Math.max(least, wanted))}`;
 };
-/** How long a joining member may take to notice that it was added. */
-const JOIN_BACKOFF_MAX_MS = 500;
-const LOG_MAX_BYTES = 8 * 1024 * 1024;
-/** etcd answers requests above this size with an error long before its own 1.5 MiB default is a danger to memory. */
-const ETCD_QUOTA_BYTES = 256 * 1024 * 1024;
 
 const base = (component: string, id: InstanceId, release: Release): InstanceSpec => ({
   id,

@@ -34,9 +34,15 @@ export interface ManagementSpec {
   readonly release?: Release;
 }
 
+/** So many per cent of the requests within so many milliseconds. */
+export interface LatencyBound {
+  readonly percentile: number;
+  readonly ms: number;
+}
+
 export interface Objective {
   /** Latency bound per percentile, e.g. [{ percentile: 95, ms: 300 }]. */
-  readonly latency: readonly { readonly percentile: number; readonly ms: number }[];
+  readonly latency: readonly LatencyBound[];
   /** Highest share of failed requests, 0..1; null: none. */
   readonly errorRatio: number | null;
   /** Least requests per second that must be servable; null: none. */

@@ -3,7 +3,7 @@
  * through its knobs and a mark for each objective of `slo`. Pure: points in, SVG out.
  */
 import { scaleLog } from 'd3-scale';
-import type { Point } from './frontier.js';
+import { groupBy, type Point } from './frontier.js';
 
 /** Of one trace and start-up time. */
 export interface Panel {
@@ -32,6 +32,8 @@ const COLOURS: Readonly<Record<string, string>> = {
   target: 'var(--target)',
   threshold: 'var(--threshold)',
 };
+
+const colourOf = (policy: string): string => COLOURS[policy] ?? 'var(--muted)';
 
 const STYLE = `
 svg{--bg:#fff;--ink:#1b1f24;--muted:#667079;--grid:#e4e8ec;--own:#c8281e;--hpa:#2563c9;--cpu:#7aa5e8;--kpa:#0e8a6d;--target:#b45309;--threshold:#8b5fbf}
@@ -66,7 +68,7 @@ const axes = (): string => {
 };
 
 const lineOf = (policy: string, points: readonly Point[]): string => {
-  const colour = COLOURS[policy] ?? 'var(--muted)';
+  const colour = colourOf(policy);
   const places = points.toSorted((a, b) => a.knob - b.knob).map(at);
   const path = places.map(([px, py]) => `${px} ${py}`).join('L');
   const dots = places.map(([px, py]) => `<circle cx="${px}" cy="${py}" r="2" fill="${colour}"/>`).join('');
@@ -82,16 +84,11 @@ const markAt = ([px, py]: readonly [number, number], percentile: number): string
 };
 
 const panelText = ({ trace, startS, peers, own }: Panel): string => {
-  const policies = [...new Set(peers.map(({ policy }) => policy))];
+  const byPolicy = groupBy(peers, ({ policy }) => policy);
   return [
     `<text class="title" x="${PANEL.left}" y="14">${trace}, start ${startS} s</text>`,
     axes(),
-    ...policies.map((policy) =>
-      lineOf(
-        policy,
-        peers.filter((point) => point.policy === policy),
-      ),
-    ),
+    ...Array.from(byPolicy, ([policy, points]) => lineOf(policy, points)),
     ...own.map(([percentile, point]) => markAt(at(point), percentile)),
   ].join('');
 };
@@ -99,7 +96,7 @@ const panelText = ({ trace, startS, peers, own }: Panel): string => {
 const legend = (policies: readonly string[]): string => {
   const entries = policies.map((policy, i) => {
     const left = 330 + 92 * i;
-    return `<path class="line" stroke="${COLOURS[policy] ?? 'var(--muted)'}" d="M${left} 16h18"/><text x="${left + 23}" y="19">${policy}</text>`;
+    return `<path class="line" stroke="${colourOf(policy)}" d="M${left} 16h18"/><text x="${left + 23}" y="19">${policy}</text>`;
   });
   const own =
     markAt([16, 16], 99) +

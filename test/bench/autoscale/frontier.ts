@@ -41,11 +41,13 @@ export interface Point {
 
 export const sceneOf = ({ trace, tiers, startS }: Cell): string => `${trace} ${tiers} tiers ${startS} s`;
 
+export type Group<T> = readonly [T, ...T[]];
+
 export const groupBy = <T>(
   items: readonly T[],
   keyOf: (item: T) => string,
-): ReadonlyMap<string, readonly T[]> => {
-  const groups = new Map<string, T[]>();
+): ReadonlyMap<string, Group<T>> => {
+  const groups = new Map<string, [T, ...T[]]>();
   for (const item of items) {
     const key = keyOf(item);
     const group = groups.get(key);
@@ -71,23 +73,20 @@ const elasticityOf = (cells: readonly Cell[]): Elasticity => {
 
 export const pointsOf = (cells: readonly Cell[]): readonly Point[] => {
   const groups = groupBy(cells, (cell) => `${sceneOf(cell)}|${cell.policy}|${cell.knob}|${cell.percentile}`);
-  return [...groups.values()].flatMap((group): readonly Point[] => {
+  return [...groups.values()].map((group): Point => {
     const [first] = group;
-    if (first === undefined) return [];
     const requests = sum(group, (cell) => cell.requests);
     const instanceHours = sum(group, (cell) => cell.instanceHours);
-    return [
-      {
-        policy: first.policy,
-        knob: first.knob,
-        scene: sceneOf(first),
-        seeds: group.length,
-        late: sum(group, (cell) => cell.late * cell.requests) / Math.max(1, requests),
-        cost: instanceHours / sum(group, (cell) => cell.clairvoyantHours),
-        instanceHours,
-        elasticity: elasticityOf(group),
-      },
-    ];
+    return {
+      policy: first.policy,
+      knob: first.knob,
+      scene: sceneOf(first),
+      seeds: group.length,
+      late: sum(group, (cell) => cell.late * cell.requests) / Math.max(1, requests),
+      cost: instanceHours / sum(group, (cell) => cell.clairvoyantHours),
+      instanceHours,
+      elasticity: elasticityOf(group),
+    };
   });
 };
 
@@ -99,14 +98,18 @@ export interface Best {
   readonly point: Point | null;
 }
 
+/** null: none does. */
+const cheapestKeeping = (points: readonly Point[], lateMax: number): Point | null => {
+  const [cheapest = null] = points.filter(({ late }) => late <= lateMax).toSorted((a, b) => a.cost - b.cost);
+  return cheapest;
+};
+
 /** The cheapest knob of each policy in each scene that keeps at most `lateMax` per cent late. */
 export const bestAt = (points: readonly Point[], lateMax: number): readonly Best[] => {
   const groups = groupBy(points, ({ scene, policy }) => `${scene}|${policy}`);
-  return [...groups.values()].flatMap((group): readonly Best[] => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const keeping = group.filter(({ late }) => late <= lateMax).sort((a, b) => a.cost - b.cost);
-    return [{ scene: first.scene, policy: first.policy, lateMax, point: keeping[0] ?? null }];
+  return [...groups.values()].map((group): Best => {
+    const [{ scene, policy }] = group;
+    return { scene, policy, lateMax, point: cheapestKeeping(group, lateMax) };
   });
 };
 
@@ -147,7 +150,7 @@ export const verdictOf = (own: Point, peers: readonly Point[], lateMax: number, 
   const policies = [...groupBy(peers, ({ policy }) => policy).values()];
   const equal = policies.flatMap((points) => costAt(points, own.late) ?? []);
   const same = equal.length === 0 ? null : Math.min(...equal);
-  const [best = null] = peers.filter(({ late }) => late <= lateMax).toSorted((a, b) => a.cost - b.cost);
+  const best = cheapestKeeping(peers, lateMax);
   const isNoMore = (than: number): boolean => own.cost <= EQUAL * slack * than;
   const keeps = own.late <= lateMax;
   const signOf = (): Verdict['sign'] => {
@@ -170,22 +173,22 @@ export interface FixedSetting {
   readonly instanceHours: number;
 }
 
+const bySetting = (points: readonly Point[]): readonly Group<Point>[] => [
+  ...groupBy(points, ({ policy, knob }) => `${policy}|${knob}`).values(),
+];
+
 /** One knob for everything. */
 export const fixedSettings = (points: readonly Point[]): readonly FixedSetting[] => {
-  const groups = groupBy(points, ({ policy, knob }) => `${policy}|${knob}`);
-  return [...groups.values()].flatMap((group): readonly FixedSetting[] => {
-    const [first] = group;
-    if (first === undefined) return [];
-    return [
-      {
-        policy: first.policy,
-        knob: first.knob,
-        scenes: group.length,
-        kept1: group.filter(({ late }) => late <= 1).length,
-        kept5: group.filter(({ late }) => late <= 5).length,
-        instanceHours: Math.round(sum(group, ({ instanceHours }) => instanceHours)),
-      },
-    ];
+  return bySetting(points).map((group) => {
+    const [{ policy, knob }] = group;
+    return {
+      policy,
+      knob,
+      scenes: group.length,
+      kept1: group.filter(({ late }) => late <= 1).length,
+      kept5: group.filter(({ late }) => late <= 5).length,
+      instanceHours: Math.round(sum(group, ({ instanceHours }) => instanceHours)),
+    };
   });
 };
 
@@ -206,25 +209,21 @@ export const fixedAgainst = (
   lateMax: number,
 ): readonly FixedAgainst[] => {
   const ownIn = new Map(own.map((point) => [point.scene, point]));
-  const groups = groupBy(peers, ({ policy, knob }) => `${policy}|${knob}`);
-  return [...groups.values()]
-    .flatMap((group): readonly FixedAgainst[] => {
-      const pairs = group.flatMap((point) => {
-        const other = ownIn.get(point.scene);
-        return other === undefined ? [] : [{ point, other }];
-      });
-      const [first] = pairs;
-      if (first === undefined) return [];
-      return [
-        {
-          policy: first.point.policy,
-          knob: first.point.knob,
-          scenes: pairs.length,
-          asPunctual: pairs.filter(({ point, other }) => point.late <= Math.max(lateMax, other.late)).length,
-          costRatio:
-            sum(pairs, ({ point }) => point.instanceHours) / sum(pairs, ({ other }) => other.instanceHours),
-        },
-      ];
+  const shared = peers.filter(({ scene }) => ownIn.has(scene));
+  return bySetting(shared)
+    .map((group) => {
+      const [{ policy, knob }] = group;
+      const others = group.flatMap(({ scene }) => ownIn.get(scene) ?? []);
+      return {
+        policy,
+        knob,
+        scenes: group.length,
+        asPunctual: group.filter(({ scene, late }) => late <= Math.max(lateMax, ownIn.get(scene)?.late ?? 0))
+          .length,
+        costRatio:
+          sum(group, ({ instanceHours }) => instanceHours) /
+          sum(others, ({ instanceHours }) => instanceHours),
+      };
     })
     .toSorted((a, b) => b.asPunctual - a.asPunctual || a.costRatio - b.costRatio);
 };

@@ -19,7 +19,7 @@ export type DemandState = {
   readonly lastMs: number;
   /** [time it was made for, forecast]: those not compared yet. */
   readonly pending: readonly (readonly [number, number])[];
-  /** Standardised errors (actual − forecast)/√forecast, oldest first, in blocks: of all of them only the newest is copied each second. */
+  /** Standardised errors (actual − forecast)/√forecast, oldest first, in blocks: of all of them only the oldest and the newest are copied each second. */
   readonly errors: readonly (readonly number[])[];
   /** Index of dispersion of the arrivals (variance/mean of counts a second); 1: Poisson. */
   readonly dispersion: number;
@@ -88,17 +88,14 @@ const countOf = (blocks: DemandState['errors']): number => {
   return count;
 };
 
-/** Of the newest ERRORS_KEPT; of the highest only, without sorting the others: this runs each second for every component. */
+/** Of the highest only, without sorting the others: this runs each second for every component. */
 const errorQuantile = (blocks: DemandState['errors'], seen: number): number => {
-  const values = Math.min(seen, ERRORS_KEPT);
-  const count = values - Math.ceil(ERROR_QUANTILE * values) + 1;
+  const count = seen - Math.ceil(ERROR_QUANTILE * seen) + 1;
   HIGHEST.fill(-Infinity, 0, count);
-  let past = seen - values;
   for (const block of blocks) {
     for (const value of block) {
-      past -= 1;
       let at = count - 1;
-      if (past >= 0 || value <= (HIGHEST[at] ?? 0)) continue;
+      if (value <= (HIGHEST[at] ?? 0)) continue;
       for (; at > 0 && (HIGHEST[at - 1] ?? 0) < value; at -= 1) HIGHEST[at] = HIGHEST[at - 1] ?? 0;
       HIGHEST[at] = value;
     }
@@ -106,13 +103,16 @@ const errorQuantile = (blocks: DemandState['errors'], seen: number): number => {
   return HIGHEST[count - 1] ?? 0;
 };
 
-/** With one more; a block that says nothing any more is dropped. */
-const withError = (blocks: DemandState['errors'], error: number): DemandState['errors'] => {
-  const newest = blocks.at(-1);
-  if (newest !== undefined && newest.length < ERRORS_IN_BLOCK)
-    return [...blocks.slice(0, -1), [...newest, error]];
-  const isFull = blocks.length * ERRORS_IN_BLOCK > ERRORS_KEPT;
-  return [...(isFull ? blocks.slice(1) : blocks), [error]];
+/** With one more, and without the oldest where there would be too many. */
+const withNewest = (blocks: DemandState['errors'], error: number): DemandState['errors'] => {
+  const newest = blocks.at(-1) ?? [];
+  const added =
+    newest.length > 0 && newest.length < ERRORS_IN_BLOCK
+      ? [...blocks.slice(0, -1), [...newest, error]]
+      : [...blocks, [error]];
+  if (countOf(added) <= ERRORS_KEPT) return added;
+  const [oldest = [], ...others] = added;
+  return oldest.length > 1 ? [oldest.slice(1), ...others] : others;
 };
 
 /** Arrivals = completions + growth of what is inside; negative growth is completion of earlier arrivals. */
@@ -129,7 +129,7 @@ const scoreForecasts = (state: Draft<DemandState>, nowMs: number, seconds: numbe
   state.pending = state.pending.filter(([forMs]) => forMs > nowMs);
   for (const [forMs, forecast] of due) {
     if (isGap(forMs, nowMs, seconds)) continue;
-    state.errors = withError(state.errors, (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
+    state.errors = withNewest(state.errors, (actual - forecast) / Math.sqrt(Math.max(forecast, 1)));
   }
 };
 

@@ -79,16 +79,14 @@ const reachIn = perKey((typeGraph: TypeGraph): Reach => {
   return { names, from, namesFrom };
 });
 
-const entryPathIn = perKey((typeGraph: TypeGraph): readonly Component[] =>
+/** The entry and every component on the way to its answers. */
+export const entryPath = perKey((typeGraph: TypeGraph): readonly Component[] =>
   typeGraph.entry === null
     ? []
     : Array.from(reachIn(typeGraph).namesFrom(typeGraph.entry), (name) => typeGraph.components[name]).filter(
         (component) => component !== undefined,
       ),
 );
-
-/** The entry and every component on the way to its answers. */
-export const entryPath = (typeGraph: TypeGraph): readonly Component[] => entryPathIn(typeGraph);
 
 /** The component and everything it calls, directly or not. */
 export const reachableFrom = (typeGraph: TypeGraph, start: string): ReadonlySet<string> =>

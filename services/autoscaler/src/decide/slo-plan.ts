@@ -2,7 +2,7 @@
  * The least count that holds a latency objective, by inverting the queueing model. Answers what it predicts and what it
  * could not hold; bounds, smoothing and permission to act are not its business.
  */
-import type { Objective } from '@mitosis/contracts';
+import type { LatencyBound, Objective } from '@mitosis/contracts';
 import { capacityOf, concurrencyOf, type InstanceModel } from './instance-model.js';
 import { leastWhere, waiting } from './queueing.js';
 
@@ -72,10 +72,7 @@ const floorMs = (input: PlanInput, percentile: number): number => {
 const SLACK_MIN = 0.3;
 
 /** What a request may wait, in ms, when all else takes its usual time; 0 or less: the bound cannot be reached. */
-export const slackMs = (
-  input: PlanInput,
-  bound: { readonly percentile: number; readonly ms: number },
-): number => {
+export const slackMs = (input: PlanInput, bound: LatencyBound): number => {
   const left = bound.ms - floorMs(input, Math.min(bound.percentile, 95));
   return left <= 0 ? left : Math.max(SLACK_MIN * input.model.serviceMs, left);
 };

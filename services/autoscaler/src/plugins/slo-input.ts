@@ -1,4 +1,5 @@
 /** What a plan of `slo` is made of: the load and what waits, the instances, and what a request may wait. Pure. */
+import type { LatencyBound } from '@mitosis/contracts';
 import type { DemandState, Forecast } from '../decide/demand.js';
 import { startMsOf } from '../decide/horizon.js';
 import { capacityOf, concurrencyOf, serviceSpread, type InstanceModel } from '../decide/instance-model.js';
@@ -52,16 +53,12 @@ export const planInput = (
   max: observation.scale.max,
 });
 
-export interface Bound {
-  readonly percentile: number;
-  readonly ms: number;
-}
-
 /** What a request that takes long may wait; not above 0: the bound cannot be reached. */
-export const leastWaitMs = (input: PlanInput, bound: Bound): number => input.waitMs ?? slackMs(input, bound);
+export const leastWaitMs = (input: PlanInput, bound: LatencyBound): number =>
+  input.waitMs ?? slackMs(input, bound);
 
 /** null: the bound cannot be reached. */
-const slackFor = (input: PlanInput, bound: Bound): Slack | null => {
+const slackFor = (input: PlanInput, bound: LatencyBound): Slack | null => {
   const { waitMs, model, downstreamMs } = input;
   const leastMs = leastWaitMs(input, bound);
   if (leastMs <= 0) return null;

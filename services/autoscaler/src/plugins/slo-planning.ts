@@ -1,4 +1,5 @@
 /** From what `slo` has learned to the count that it plans: by worth where it knows a price, else by the model's own margin. Pure. */
+import type { LatencyBound } from '@mitosis/contracts';
 import { chanceAbove } from '../decide/chances.js';
 import type { Forecast } from '../decide/demand.js';
 import type { Outlook } from '../decide/demand-outlook.js';
@@ -122,13 +123,13 @@ const UNPRICED = { extra: { count: 0, untilMs: 0 }, price: null, standing: null 
 /** The plan of the last seconds, as long as what it was made of stays; null: another one has to be made. */
 const standingFor = (
   input: PlanInput,
+  bound: LatencyBound,
   observation: ComponentObservation,
   { model, price, standing, extra }: SloState,
 ): Planned | null => {
   const { nowMs, count } = observation;
   if (standing === null || extra.untilMs > nowMs || isPriceDue(price, nowMs, input.rate)) return null;
-  const bound = strictest(input.objective);
-  if (bound === null || leastWaitMs(input, bound) <= 0 || hasBacklog(input)) return null;
+  if (leastWaitMs(input, bound) <= 0 || hasBacklog(input)) return null;
   const basis: Basis = { atMs: nowMs, count, rate: input.rate, capacity: capacityOf(model, input.cpus) };
   if (!stands(standing, basis)) return null;
   return {
@@ -152,10 +153,10 @@ export const planFor = (observation: ComponentObservation, state: SloState, fore
   }
   const outlook = outlookFor(state.outlook, observation, horizonOf(observation));
   const input = planInput(observation, demand, model, forecast, Math.max(outlook.expected, 0));
-  const standing = standingFor(input, observation, state);
+  const bound = strictest(input.objective);
+  const standing = bound && standingFor(input, bound, observation, state);
   if (standing !== null) return standing;
   const worth = worthOf(input);
-  const bound = strictest(input.objective);
   if (worth === null || bound === null) {
     const upper = planInput(observation, demand, model, forecast);
     const plan = planWithHysteresis(upper, observation);

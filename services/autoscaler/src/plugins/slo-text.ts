@@ -1,14 +1,12 @@
 /** What the `slo` policy says of its decisions, in a sentence. */
-import type { Objective } from '@mitosis/contracts';
+import type { LatencyBound, Objective } from '@mitosis/contracts';
 import type { HeldCount } from '../decide/hold-down.js';
 import { capacityOf } from '../decide/instance-model.js';
 import type { Plan, PlanInput } from '../decide/slo-plan.js';
 
 /** The strictest latency bound; null: none. */
-export const strictest = (
-  objective: Objective | null,
-): { readonly percentile: number; readonly ms: number } | null =>
-  objective?.latency.reduce<{ percentile: number; ms: number } | null>(
+export const strictest = (objective: Objective | null): LatencyBound | null =>
+  objective?.latency.reduce<LatencyBound | null>(
     (best, bound) => (best === null || bound.ms < best.ms ? bound : best),
     null,
   ) ?? null;

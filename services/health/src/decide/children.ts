@@ -197,7 +197,7 @@ const birthAct = (world: World, birth: BirthRecord, agent: string): readonly Act
             incarnation: '{{incarnation}}',
             leaseTtlMs,
           },
-          managedLevel(composition ?? undefined),
+          managedLevel(composition),
         ),
       },
     },
